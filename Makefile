@@ -1,0 +1,34 @@
+# make demo        the whole recipe on small real models, on the CPU (at most 30 minutes after set-up)
+# make demo-smoke  the same on a handful of prompts
+# make test        all tests        make check   format, lint, types
+#
+# SOURCES=smollm2 does without Gemma-3-270M, whose weights come under the Gemma Terms of Use.
+
+PYTHON ?= python3.11
+SOURCES ?= smollm2,gemma
+RUN_DIR ?= runs/demo
+BIN := .venv/bin
+
+.PHONY: demo demo-smoke test check setup clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements-cpu.txt pyproject.toml setup_cpu.sh
+	PYTHON=$(PYTHON) ./setup_cpu.sh
+
+demo: .venv/.ready
+	$(BIN)/python demo/run_demo.py --run-dir $(RUN_DIR) --sources $(SOURCES)
+
+demo-smoke: .venv/.ready
+	$(BIN)/python demo/run_demo.py --run-dir $(RUN_DIR)-smoke --sources $(SOURCES) --smoke
+
+test: .venv/.ready
+	$(BIN)/python -m pytest
+
+check: .venv/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv runs *.egg-info

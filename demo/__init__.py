@@ -1,0 +1,1 @@
+"""The embedded default: the whole recipe on small real models and prompts of our own."""

@@ -1,0 +1,1 @@
+"""Step 7: benchmarks, and the report of a run."""

@@ -1,0 +1,1 @@
+"""Step 3 and 4: reward model scores, code tests, maths checks, preference pairs."""

@@ -1,0 +1,1 @@
+"""Step 5 and 6: supervised fine-tuning and length-normalised DPO."""
