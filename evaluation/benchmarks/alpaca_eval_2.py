@@ -1,0 +1,169 @@
+"""AlpacaEval 2, 805 instructions against gpt4_1106_preview; length-controlled win rate.
+
+Data: DATA_ROOT/tatsu-lab/alpaca_eval (alpaca_eval_gpt4_baseline.json, df_gamed.csv) or the Hub; the judge's prompt is
+alpaca_eval_clf.txt in that folder, or that of the alpaca_eval package. The judge answers with one token, m or M; the
+preference is the share of their probabilities. Which answer is shown first is a coin flip that the item decides.
+"""
+
+import hashlib
+import importlib.util
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
+from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.judge import Judgment, Question, fill
+from evaluation.length_control import gamed_rows, length_controlled_win_rate, plain_win_rate
+from fusechat.errors import BadInput
+
+TITLE = "AlpacaEval-2"
+SCALE = 100.0
+NEEDS_JUDGE = True
+REPORT_JUDGE = "gpt-4-1106-preview"
+REPOSITORY = "tatsu-lab/alpaca_eval"
+PROMPT_FILE = "evaluators_configs/alpaca_eval_clf_gpt4_turbo/alpaca_eval_clf.txt"
+
+_PART = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>|$)", re.DOTALL)
+
+
+def load(sources: Sources) -> list[Item]:
+    """Instructions with the baseline's outputs, in the file's order: the index joins the difficulties."""
+    rows = read_rows(data_file(sources, "alpaca_eval_gpt4_baseline.json"))
+    check_columns(rows, ("instruction", "output"), "alpaca_eval_gpt4_baseline.json")
+    gamed_file = data_file(sources, "df_gamed.csv")
+    table = read_rows(gamed_file)
+    check_columns(table, ("preference", "index", "std_delta_len", "instruction_difficulty"), str(gamed_file))
+    gamed = gamed_rows(table)
+    parts = prompt_parts(sources)
+    return [
+        Item(
+            item_id=f"alpaca-{index}",
+            messages=({"role": "user", "content": row["instruction"]},),
+            fields={
+                "instruction": row["instruction"], "baseline": row["output"], "gamed": gamed, "parts": parts,
+                "groups": {"dataset": str(row.get("dataset", "all"))},
+            },
+        )
+        for index, row in enumerate(rows)
+    ]  # fmt: skip
+
+
+def data_file(sources: Sources, name: str) -> Path:
+    """A file of the dataset repository, local or from the Hub (it cannot be loaded as a dataset: it has a script)."""
+    folder = sources.local_folder(REPOSITORY)
+    if folder is not None and (folder / name).is_file():
+        return folder / name
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(REPOSITORY, name, repo_type="dataset"))
+    except Exception as error:
+        raise BadInput(
+            f"alpaca_eval_2: {REPOSITORY}/{name} is neither below --data-root nor on a Hub that answers "
+            f"({type(error).__name__})"
+        ) from None
+
+
+def prompt_parts(sources: Sources) -> list[tuple[str, str]]:
+    """(role, text) of the judge's prompt."""
+    folder = sources.local_folder(REPOSITORY)
+    candidates = [folder / "alpaca_eval_clf.txt"] if folder is not None else []
+    spec = importlib.util.find_spec("alpaca_eval")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        candidates.append(Path(location) / PROMPT_FILE)
+    for path in candidates:
+        if path.is_file():
+            parts = _PART.findall(path.read_text(encoding="utf-8"))
+            if parts:
+                return [(role, text.strip()) for role, text in parts if text.strip()]
+            raise BadInput(f"{path}: holds no <|im_start|> parts; is it alpaca_eval_clf.txt?")
+    raise BadInput(
+        f"alpaca_eval_2: needs the judge's prompt; put alpaca_eval_clf.txt into DATA_ROOT/{REPOSITORY}, "
+        "or pip install alpaca_eval==0.6.6"
+    )
+
+
+def generating(item: Item, family: str) -> Generating:
+    """Sampled as the report's authors did for each family."""
+    if family.startswith("qwen"):
+        return Generating(max_tokens=4096, temperature=0.7, top_p=0.8, top_k=20)
+    if family.startswith("gemma"):
+        return Generating(max_tokens=4096, temperature=0.5)
+    return Generating(max_tokens=4096, temperature=0.6, top_p=0.9, chat_style="bare")
+
+
+def model_is_first(item_id: str) -> bool:
+    """The coin flip: whether the tested model's answer is shown first."""
+    return hashlib.sha256(item_id.encode()).digest()[0] % 2 == 0
+
+
+def question_of(item: Item, output: str) -> Question:
+    """One call of one token."""
+    outputs = (
+        (output, item.fields["baseline"])
+        if model_is_first(item.item_id)
+        else (item.fields["baseline"], output)
+    )
+    values = {"instruction": item.fields["instruction"], "output_1": outputs[0], "output_2": outputs[1]}
+    messages = tuple({"role": role, "content": fill(text, values)} for role, text in item.fields["parts"])
+    return Question(messages, max_tokens=1, temperature=1.0, top_logprobs=5)
+
+
+def preference_of(judgment: Judgment, first_is_model: bool) -> float | None:
+    """1 to 2, where 2 is the tested model; None where the judge named neither answer."""
+    tokens = judgment.first_token or {}
+    first, second = (math.exp(tokens[name]) if name in tokens else 0.0 for name in ("m", "M"))
+    if first + second == 0:
+        return None
+    value = 2 - first / (first + second)  # 1: the first shown won, 2: the second
+    return 3 - value if first_is_model else value
+
+
+def score(
+    items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
+) -> list[ItemScore]:
+    """The preference of each item; missing where the call failed."""
+    judge = tools.judge
+    if judge is None:
+        raise BadInput("alpaca_eval_2: needs --judge-model and --judge-base-url")
+    outputs = {item.item_id: answers[item.item_id][0].text for item in items}
+    differing = [item for item in items if outputs[item.item_id] != item.fields["baseline"]]
+    questions = {item.item_id: question_of(item, outputs[item.item_id]) for item in differing}
+    judgments = dict(zip(questions, judge.ask_all(list(questions.values()), "judge"), strict=True))
+    scores = []
+    for item in items:
+        groups = dict(item.fields["groups"])
+        preference: float | None = 1.5  # the baseline's own words are as good as the baseline
+        if item.item_id in questions:
+            judgment = judgments[item.item_id]
+            if judgment is None:
+                reason = judge.why_missing(questions[item.item_id])
+                scores.append(ItemScore(item.item_id, None, reason=reason, groups=groups))
+                continue
+            preference = preference_of(judgment, model_is_first(item.item_id))
+        details: dict[str, Any] = {"preference": preference, "length": len(outputs[item.item_id])}
+        # Where the judge named neither answer, the item is half won in paired differences and left out elsewhere.
+        share = 0.5 if preference is None else preference - 1
+        scores.append(ItemScore(item.item_id, share, details, groups=groups))
+    return scores
+
+
+def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
+    """Length-controlled win rate; the plain one beside it."""
+    preferences = [score.extracted["preference"] for score in scores]
+    if all(preference is None for preference in preferences):
+        raise BadInput("alpaca_eval_2: the judge named no answer at all; does its server give logprobs?")
+    lengths = [score.extracted["length"] for score in scores]
+    baseline_lengths = [len(item.fields["baseline"]) for item in items]
+    plain = plain_win_rate(preferences)
+    rate, _ = length_controlled_win_rate(preferences, baseline_lengths, lengths, items[0].fields["gamed"])
+    breakdown = {
+        "plain win rate": plain.value,
+        "plain win rate, standard error": plain.standard_error,
+        "judged": float(rate.n),
+        "mean length": sum(lengths) / len(lengths),
+    }
+    return Summary(rate.value, rate.standard_error, breakdown)

@@ -1,0 +1,157 @@
+"""Arena-Hard v0.1, 500 prompts against gpt-4-0314's answers, two judged games each; win rate by Bradley-Terry.
+
+Data: the repository lmarena/arena-hard-auto below DATA_ROOT (data/arena-hard-v0.1/question.jsonl, .../model_answer/
+gpt-4-0314.jsonl, config/judge_config.yaml). Greedy, no system message. Game 1 shows the baseline as A, game 2 as B; a
+strong verdict counts three battles. A game without any label is asked about once more; one with two labels is dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from evaluation.battles import Winner, battles_of, closed_form, extract_label, win_rate
+from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
+from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.judge import Judge, Question, fill
+from fusechat.command_line import read_yaml
+from fusechat.errors import BadInput
+
+TITLE = "Arena-Hard"
+SCALE = 100.0
+NEEDS_JUDGE = True
+REPORT_JUDGE = "gpt-4-1106-preview"
+REPOSITORY = "lmarena/arena-hard-auto"
+BASELINE = "gpt-4-0314"
+JUDGE_TOKENS = 4096
+AGAIN = "Please go on with your judgment, and end it with one of the verdict labels."
+SIDES: tuple[Literal["A", "B"], ...] = ("B", "A")  # the model's side in game 1 and game 2
+
+
+def load(sources: Sources) -> list[Item]:
+    """Questions with the baseline's answer and the judge's texts."""
+    folder = sources.local_folder(REPOSITORY)
+    if folder is None:
+        raise BadInput(f"arena_hard: give --data-root DIR with a clone of github.com/{REPOSITORY} below it")
+    data = folder / "data" / "arena-hard-v0.1"
+    questions = read_rows(data / "question.jsonl")
+    is_new = bool(questions) and "uid" in questions[0]
+    check_columns(
+        questions, ("uid", "prompt") if is_new else ("question_id", "turns"), str(data / "question.jsonl")
+    )
+    baseline = {
+        row_id(row): baseline_answer(row) for row in read_rows(data / "model_answer" / f"{BASELINE}.jsonl")
+    }
+    system, template = judge_texts(folder)
+    items = []
+    for row in questions:
+        key = row_id(row)
+        prompt = row["turns"][0]["content"] if "turns" in row else row["prompt"]
+        if key not in baseline:
+            raise BadInput(f"arena_hard: {BASELINE} has no answer to question {key}; update the clone")
+        fields = {"prompt": prompt, "baseline": baseline[key], "system": system, "template": template}
+        items.append(Item(f"arena-{key}", ({"role": "user", "content": prompt},), fields=fields))
+    return items
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """question_id, since 2025 uid."""
+    return str(row.get("question_id") or row["uid"])
+
+
+def baseline_answer(row: Mapping[str, Any]) -> str:
+    """The answer's text in the older and the newer layout."""
+    if "choices" in row:
+        return str(row["choices"][0]["turns"][0]["content"])
+    content = row["messages"][-1]["content"]
+    return str(content["answer"] if isinstance(content, dict) else content)
+
+
+def judge_texts(folder: Path) -> tuple[str, str]:
+    """The judge's system text and user template, from the repository's own settings file."""
+    for name in ("config/judge_config.yaml", "config/arena-hard-v0.1.yaml"):
+        if (folder / name).is_file():
+            settings = read_yaml(folder / name)
+            templates = settings.get("prompt_template")
+            template = templates[0] if isinstance(templates, list) else templates
+            if settings.get("system_prompt") and template:
+                return str(settings["system_prompt"]), str(template)
+    raise BadInput(
+        f"{folder}: no config/judge_config.yaml with system_prompt and prompt_template; use the v0.1 files"
+    )
+
+
+def generating(item: Item, family: str) -> Generating:
+    """Greedy, without what a chat template adds by itself to Llama's prompt; Qwen keeps its default sentence."""
+    return Generating(max_tokens=4096, chat_style="bare" if family == "llama" else "template")
+
+
+def question_of(item: Item, answer: str, side: Literal["A", "B"]) -> Question:
+    """One game, the model's answer shown on this side."""
+    shown = (item.fields["baseline"], answer) if side == "B" else (answer, item.fields["baseline"])
+    values = {"question_1": item.fields["prompt"], "answer_1": shown[0], "answer_2": shown[1]}
+    text = fill(item.fields["template"], values)
+    messages = ({"role": "system", "content": item.fields["system"]}, {"role": "user", "content": text})
+    return Question(messages, max_tokens=JUDGE_TOKENS)
+
+
+def score(
+    items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
+) -> list[ItemScore]:
+    """Each item's battles; missing where a game's call failed."""
+    judge = tools.judge
+    if judge is None:
+        raise BadInput("arena_hard: needs --judge-model and --judge-base-url")
+    questions = [question_of(item, answers[item.item_id][0].text, side) for item in items for side in SIDES]
+    texts = ask(judge, questions)
+    scores = []
+    for position, item in enumerate(items):
+        games = texts[2 * position : 2 * position + 2]
+        if None in games:
+            reason = judge.why_missing(questions[2 * position + games.index(None)])
+            scores.append(ItemScore(item.item_id, None, reason=reason))
+            continue
+        labels = [extract_label(text or "")[0] for text in games]
+        battles = [one for label, side in zip(labels, SIDES, strict=True) for one in battles_of(label, side)]
+        # Without a usable verdict the item has no battle, and counts as half won in paired differences only.
+        share = closed_form(battles) / 100 if battles else 0.5
+        scores.append(ItemScore(item.item_id, share, {"labels": labels, "battles": battles}))
+    return scores
+
+
+def ask(judge: Judge, questions: Sequence[Question]) -> list[str | None]:
+    """The judge's texts; where one has no label, the judge is asked to go on, once."""
+    judgments = judge.ask_all(questions, "judge")
+    texts = [judgment.text if judgment else None for judgment in judgments]
+    unclear = [index for index, text in enumerate(texts) if text is not None and extract_label(text)[1]]
+    followed = [
+        replace(
+            questions[index],
+            messages=(
+                *questions[index].messages,
+                {"role": "assistant", "content": texts[index] or ""},
+                {"role": "user", "content": AGAIN},
+            ),
+        )
+        for index in unclear
+    ]
+    for index, judgment in zip(unclear, judge.ask_all(followed, "judge again"), strict=True):
+        texts[index] = None if judgment is None else f"{texts[index]}\n{judgment.text}"
+    return texts
+
+
+def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
+    """Win rate over all battles; half of the bootstrap interval's width over 1.96 stands for the standard error."""
+    battles: list[Winner] = [one for score in scores for one in score.extracted["battles"]]
+    if not battles:
+        raise BadInput("arena_hard: no game has a verdict; is the judge able to follow its instructions?")
+    rate = win_rate(battles)
+    low, high = rate.interval_95
+    games = [label for score in scores for label in score.extracted["labels"]]
+    breakdown = {
+        "low": low,
+        "high": high,
+        "battles": float(rate.battles),
+        "games dropped": float(games.count(None)),
+    }
+    return Summary(rate.value, (high - low) / 2 / 1.96, breakdown)

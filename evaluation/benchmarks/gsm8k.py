@@ -1,0 +1,30 @@
+"""GSM8K, 1,319 school word problems (openai/gsm8k, config main, split test). Score: share of right answers."""
+
+from evaluation.benchmark import Generating, Item
+from evaluation.dataset_files import Sources
+from evaluation.maths_protocol import greedy_maths, instruction, maths_item, score_maths
+
+TITLE = "GSM8K"
+SCALE = 100.0
+
+score = score_maths
+
+
+def load(sources: Sources) -> list[Item]:
+    """The gold answer stands behind ####, with thousands separators."""
+    rows = sources.rows("openai/gsm8k", config="main", split="test", columns=("question", "answer"))
+    sentence = instruction(sources)
+    return [
+        maths_item(
+            sentence,
+            f"gsm8k-{index}",
+            row["question"],
+            row["answer"].rpartition("####")[2].strip().replace(",", ""),
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def generating(item: Item, family: str) -> Generating:
+    """Greedy, 2048 tokens."""
+    return greedy_maths()

@@ -1,0 +1,140 @@
+"""MT-Bench, 80 questions of two turns, each turn rated 1 to 10 by a judge; mean of all ratings.
+
+Data: the repository lm-sys/FastChat below DATA_ROOT (fastchat/llm_judge/data: mt_bench/question.jsonl,
+mt_bench/reference_answer/gpt-4.jsonl, judge_prompts.jsonl). The judge sees reference answers for maths, reasoning and
+coding; the second turn is rated with the whole conversation before it. A text without a rating is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
+from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.judge import Question, fill
+from evaluation.ratings import extract_rating, means_by_turn
+from evaluation.summary import standard_error
+from fusechat.errors import BadInput
+
+TITLE = "MT-Bench"
+SCALE = 10.0
+NEEDS_JUDGE = True
+REPORT_JUDGE = "gpt-4-0125-preview"
+REPOSITORY = "lm-sys/FastChat"
+TEMPERATURES = {
+    "writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1,
+    "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0,
+}  # fmt: skip
+WITH_REFERENCE = ("math", "reasoning", "coding")
+MAX_TOKENS, JUDGE_TOKENS = 1024, 2048
+
+
+def load(sources: Sources) -> list[Item]:
+    """Questions, reference answers and the judge's prompts."""
+    folder = sources.local_folder(REPOSITORY)
+    if folder is None:
+        raise BadInput(f"mt_bench: give --data-root DIR with a clone of github.com/{REPOSITORY} below it")
+    data = folder / "fastchat" / "llm_judge" / "data"
+    questions = read_rows(data / "mt_bench" / "question.jsonl")
+    check_columns(questions, ("question_id", "category", "turns"), str(data))
+    references = {
+        row["question_id"]: row["choices"][0]["turns"]
+        for row in read_rows(data / "mt_bench" / "reference_answer" / "gpt-4.jsonl")
+    }
+    prompts = {row["name"]: row for row in read_rows(data / "judge_prompts.jsonl")}
+    items = []
+    for row in questions:
+        reference = references.get(row["question_id"]) if row["category"] in WITH_REFERENCE else None
+        if row["category"] in WITH_REFERENCE and reference is None:
+            raise BadInput(
+                f"mt_bench: question {row['question_id']} has no reference answer; update the clone"
+            )
+        items.append(
+            Item(
+                item_id=f"mt_bench-{row['question_id']}",
+                messages=({"role": "user", "content": row["turns"][0]},),
+                later_turns=tuple(row["turns"][1:]),
+                fields={"category": row["category"], "reference": reference, "prompts": prompts},
+            )
+        )
+    return items
+
+
+def generating(item: Item, family: str) -> Generating:
+    """The temperature goes by category."""
+    return Generating(max_tokens=MAX_TOKENS, temperature=TEMPERATURES.get(item.fields["category"], 0.7))
+
+
+def questions_of(item: Item, first: str, second: str) -> list[Question]:
+    """The judge's two calls about an item."""
+    maths = "-math" if item.fields["reference"] else ""
+    turns = [item.messages[0]["content"], item.later_turns[0]]
+    one = {"question": turns[0], "answer": first}
+    two = {"question_1": turns[0], "answer_1": first, "question_2": turns[1], "answer_2": second}
+    for number, reference in enumerate(item.fields["reference"] or (), start=1):
+        one |= {"ref_answer_1": reference} if number == 1 else {}
+        two |= {f"ref_answer_{number}": reference}
+    return [
+        judge_question(item.fields["prompts"], f"single{maths}-v1", one),
+        judge_question(item.fields["prompts"], f"single{maths}-v1-multi-turn", two),
+    ]
+
+
+def judge_question(prompts: Mapping[str, Any], name: str, values: Mapping[str, str]) -> Question:
+    """One call by a named prompt of FastChat."""
+    if name not in prompts:
+        raise BadInput(f"mt_bench: judge_prompts.jsonl has no prompt {name}; update the clone")
+    text = fill(prompts[name]["prompt_template"], values)
+    messages = (
+        {"role": "system", "content": prompts[name]["system_prompt"]},
+        {"role": "user", "content": text},
+    )
+    return Question(messages, max_tokens=JUDGE_TOKENS)
+
+
+def score(
+    items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
+) -> list[ItemScore]:
+    """Mean rating of an item's two turns as a share of ten; missing where a call failed."""
+    judge = tools.judge
+    if judge is None:
+        raise BadInput("mt_bench: needs --judge-model and --judge-base-url")
+    questions: list[Question] = []
+    for item in items:
+        by_turn = {one.turn: one.text for one in answers[item.item_id]}
+        questions += questions_of(item, by_turn[0], by_turn[1])
+    judgments = judge.ask_all(questions, "judge")
+    scores = []
+    for position, item in enumerate(items):
+        pair = judgments[2 * position : 2 * position + 2]
+        if pair[0] is None or pair[1] is None:
+            failed = questions[2 * position + (0 if pair[0] is None else 1)]
+            scores.append(ItemScore(item.item_id, None, reason=judge.why_missing(failed)))
+            continue
+        ratings = [extract_rating(judgment.text) for judgment in pair if judgment]
+        known = [rating for rating in ratings if rating is not None]
+        # An item whose two texts hold no rating takes part with the scale's middle in paired differences only.
+        share = sum(known) / len(known) / 10 if known else 0.5
+        scores.append(
+            ItemScore(item.item_id, share, {"ratings": ratings}, groups={"category": item.fields["category"]})
+        )
+    return scores
+
+
+def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
+    """Mean over all ratings; by turn and by category."""
+    rated = [
+        (turn, rating, score.groups["category"])
+        for score in scores
+        for turn, rating in enumerate(score.extracted["ratings"], start=1)
+        if rating is not None
+    ]
+    if not rated:
+        raise BadInput(
+            "mt_bench: no text of the judge holds a rating; is it able to follow its instructions?"
+        )
+    means = means_by_turn((turn, rating) for turn, rating, _ in rated)
+    for category in sorted({category for _, _, category in rated}):
+        values = [rating for _, rating, other in rated if other == category]
+        means[f"category: {category}"] = sum(values) / len(values)
+    means["texts without a rating"] = float(2 * len(scores) - len(rated))
+    return Summary(means["all turns"], standard_error([rating for _, rating, _ in rated]), means)

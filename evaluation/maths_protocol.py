@@ -1,0 +1,73 @@
+"""The maths benchmarks' common protocol: zero-shot chain of thought, the final answer in a box, one greedy sample.
+
+The sentence that asks for it is the system message (behind the question where a template takes none), as in the
+Qwen2.5-Math evaluation. Its exact words are read from DATA_ROOT/QwenLM/Qwen2.5-Math/evaluation/utils.py where a clone
+is there (it is not run); else a sentence of our own asks the same. Scoring is `fusechat.math_answers`.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
+from evaluation.dataset_files import Sources
+from fusechat.errors import BadInput
+from fusechat.math_answers import AnswerChecker, find_answer, normalise_answer
+
+OWN_INSTRUCTION = "Think through the problem step by step, and write your final answer inside \\boxed{}."
+REPOSITORY, TEMPLATE = "QwenLM/Qwen2.5-Math", "qwen25-math-cot"
+MAX_EXTRACTED_CHARACTERS = 1_000
+
+_SYSTEM_PART = re.compile(r"system\n(.*?)<\|im_end\|>", re.DOTALL)
+
+
+def instruction(sources: Sources) -> str:
+    """The sentence of the Qwen2.5-Math evaluation where its file is there, else our own."""
+    folder = sources.local_folder(REPOSITORY)
+    path = folder / "evaluation" / "utils.py" if folder is not None else None
+    if path is None or not path.is_file():
+        return OWN_INSTRUCTION
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            if not (isinstance(key, ast.Constant) and key.value == TEMPLATE and isinstance(value, ast.Tuple)):
+                continue
+            text = value.elts[0].value if isinstance(value.elts[0], ast.Constant) else ""
+            if part := _SYSTEM_PART.search(str(text)):
+                return part.group(1).replace("{{", "{").replace("}}", "}")
+    raise BadInput(f"{path}: has no template {TEMPLATE} with a system part; use the published repository")
+
+
+def maths_item(sentence: str, item_id: str, question: str, gold: str, **groups: str) -> Item:
+    """An item of a maths benchmark; `groups` name the parts that scores are also given for."""
+    messages = ({"role": "system", "content": sentence}, {"role": "user", "content": question})
+    return Item(
+        item_id=item_id, messages=messages, gold=gold, fields={"groups": groups, "system_behind": True}
+    )
+
+
+def greedy_maths(max_tokens: int = 2048) -> Generating:
+    """Greedy, without the blocks that chat templates add by themselves."""
+    return Generating(max_tokens=max_tokens, chat_style="bare")
+
+
+def score_maths(
+    items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
+) -> list[ItemScore]:
+    """1 for the gold answer, else 0; a comparison that does not end counts 0 and keeps its reason."""
+    written = {item.item_id: find_answer(answers[item.item_id][0].text) for item in items}
+    scores: dict[str, ItemScore] = {}
+
+    def pairs() -> Iterator[tuple[str, str, str]]:
+        for item in items:
+            yield item.item_id, written[item.item_id], item.gold
+
+    by_id = {item.item_id: item for item in items}
+    with AnswerChecker(tools.workers, tools.math_timeout_s) as checker:
+        for item_id, comparison in checker.compare_all(pairs()):
+            item = by_id[item_id]
+            extracted = normalise_answer(written[item_id])[:MAX_EXTRACTED_CHARACTERS] or None
+            scores[item_id] = ItemScore(
+                item_id, float(bool(comparison.correct)), extracted, item.gold, comparison.reason,
+                dict(item.fields.get("groups", {})),
+            )  # fmt: skip
+    return [scores[item.item_id] for item in items]

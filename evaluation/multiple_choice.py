@@ -1,0 +1,90 @@
+"""The multiple-choice benchmarks' common protocol: zero-shot chain of thought, a letter at the end, greedy.
+
+The wording of the request is this project's own; it asks, like the zero-shot prompt of Meta's Llama-3.1 evaluations,
+for a closing sentence that names the best answer's letter. Extraction follows MMLU-Pro's script.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
+
+LETTERS = "ABCDEFGHIJ"
+REQUEST = "Read the question and its options, and find the option that is most likely to be right."
+CLOSING = (
+    "For a simple question, answer in a sentence or two. For a hard one, work through it step by step, each step under "
+    "a short heading. In either case end with this sentence, X being the letter of one option: "
+    '"The best answer is X."\n\nLet us think step by step.'
+)
+# What MMLU-Pro's script guessed without an answer: it set the seed anew each time, so that the guess is a constant.
+CONSTANT_GUESS = {2: 1, 3: 1, 4: 3, 5: 3, 6: 3, 7: 3, 8: 6, 9: 6, 10: 6}
+
+_ANSWER_IS = re.compile(r"answer is \(?([A-J])\)?")
+_ANSWER_COLON = re.compile(r"[aA]nswer:\s*([A-J])")
+_LONE_LETTER = re.compile(r"\b[A-J]\b")
+
+
+def choice_item(
+    item_id: str,
+    question: str,
+    options: Sequence[str],
+    answer_index: int,
+    *,
+    private: bool = False,
+    **groups: str,
+) -> Item:
+    """One question with lettered options."""
+    lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
+    text = "\n".join([REQUEST, f"Question: {question}", "Options:", *lines, CLOSING])
+    return Item(
+        item_id=item_id,
+        messages=({"role": "user", "content": text},),
+        gold=LETTERS[answer_index],
+        fields={"groups": groups, "options": len(options)},
+        private=private,
+    )
+
+
+def greedy_choice(max_total_tokens: int = 4096) -> Generating:
+    """Greedy, 2048 tokens, stopped before the model asks itself another question."""
+    return Generating(max_tokens=2048, stop=("Question:",), max_total_tokens=max_total_tokens)
+
+
+def extract_letter(text: str) -> str | None:
+    """The first `answer is X`, else the last `Answer: X` of the first line with one, else the last lone letter."""
+    if match := _ANSWER_IS.search(text):
+        return match.group(1)
+    if cues := list(_ANSWER_COLON.finditer(text)):
+        end_of_line = text.find("\n", cues[0].start()) % (len(text) + 1)
+        return [cue.group(1) for cue in cues if cue.start() < end_of_line][-1]
+    letters = _LONE_LETTER.findall(text)
+    return letters[-1] if letters else None
+
+
+def score_choices(
+    items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
+) -> list[ItemScore]:
+    """1 for the right letter; no letter is wrong, and the older way of guessing one is a second figure."""
+    scores = []
+    for item in items:
+        letter = extract_letter(answers[item.item_id][0].text)
+        right = float(letter == item.gold)
+        guess = letter or LETTERS[CONSTANT_GUESS.get(item.fields["options"], 0)]
+        scores.append(
+            ItemScore(
+                item.item_id,
+                right,
+                letter,
+                item.gold,
+                None if letter else "no answer found",
+                dict(item.fields["groups"]),
+                {"with a constant guess for no answer": float(guess == item.gold)},
+            )
+        )
+    return scores
+
+
+def without_not_available(options: Sequence[Any]) -> list[str]:
+    """Options that are one: datasets fill up with "N/A"."""
+    return [str(option) for option in options if str(option) != "N/A"]

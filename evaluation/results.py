@@ -1,0 +1,150 @@
+"""Score the generations of models, and put scores, errors and differences together as scores.json holds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evaluation.benchmark import REPORT_ORDER, Benchmark, Generation, Item, ItemScore, Tools
+from evaluation.generating import Model, generation_id
+from evaluation.judge import Judge, JudgeSettings
+from evaluation.summary import mean_summary, paired_difference
+from fusechat.jsonl import read_jsonl
+from fusechat.output_file import encode_line, write_atomically
+from fusechat.run_manifest import library_versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringSettings:
+    """What scoring needs to know besides benchmarks and models."""
+
+    output_dir: Path
+    workers: int
+    isolation: str
+    limit: int | None
+    seed: int
+    judge_model: str | None
+    judge: JudgeSettings | None  # None: only judgments that are kept already
+
+
+@dataclass
+class Loaded:
+    """A benchmark and its items."""
+
+    name: str
+    module: Benchmark
+    items: list[Item]
+
+
+def judge_of(one: Loaded, model: Model, settings: ScoringSettings) -> Judge | None:
+    """The judge of one model's answers to one benchmark; scoring again makes no calls."""
+    if not getattr(one.module, "NEEDS_JUDGE", False) or settings.judge_model is None:
+        return None
+    path = settings.output_dir / "judgments" / model.name / f"{one.name}.jsonl"
+    return Judge(path, settings.judge_model, settings.judge)
+
+
+def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[ItemScore]:
+    """Scores a model's generations of one benchmark and writes the scored items."""
+    tools = Tools(
+        workers=settings.workers, isolation=settings.isolation, judge=judge_of(one, model, settings)
+    )
+    path = settings.output_dir / "generations" / model.name / f"{one.name}.jsonl"
+    answers: dict[str, list[Generation]] = {}
+    if path.exists():
+        for generation in read_jsonl([path], Generation):
+            answers.setdefault(generation.item_id, []).append(generation)
+    complete = [item for item in one.items if is_answered(one, item, answers)]
+    scored = (
+        {score.item_id: score for score in one.module.score(complete, answers, tools)} if complete else {}
+    )
+    scores = [
+        scored.get(item.item_id) or ItemScore(item.item_id, None, reason="no generation")
+        for item in one.items
+    ]
+    lines = []
+    for item, score in zip(one.items, scores, strict=True):
+        texts = [generation.text for generation in answers.get(item.item_id, [])]
+        prompt = [dict(message) for message in item.messages]
+        lines.append(encode_line({**msgspec.to_builtins(score), "prompt": prompt, "outputs": texts}))
+    write_atomically(settings.output_dir / "items" / model.name / f"{one.name}.jsonl", b"".join(lines))
+    return scores
+
+
+def is_answered(one: Loaded, item: Item, answers: dict[str, list[Generation]]) -> bool:
+    """Whether every sample and turn of an item is there."""
+    there = {generation.generation_id for generation in answers.get(item.item_id, [])}
+    samples = one.module.generating(item, "").samples
+    turns = 1 + len(item.later_turns)
+    return all(generation_id(item.item_id, s, t) in there for s in range(samples) for t in range(turns))
+
+
+def assemble(
+    settings: ScoringSettings,
+    loaded: Sequence[Loaded],
+    models: Sequence[Model],
+    scores: dict[str, dict[str, list[ItemScore]]],
+) -> dict[str, Any]:
+    """The content of scores.json."""
+    benchmarks = {}
+    for one in loaded:
+        first = scores[one.name][models[0].name]
+        entries = {model.name: entry_of(one, scores[one.name][model.name]) for model in models}
+        for model in models[1:]:
+            difference = paired_difference(scores[one.name][model.name], first, one.module.SCALE)
+            both = (entries[model.name], entries[models[0].name])
+            complete = all(entry["score"] is not None for entry in both)
+            entries[model.name]["difference_to_first"] = difference if complete else None
+        benchmarks[one.name] = {"title": one.module.TITLE, "scale": one.module.SCALE, "models": entries}
+    return {
+        "models": [model.name for model in models],
+        "model_paths": {model.name: model.path for model in models},
+        "benchmarks": benchmarks,
+        "average": None if settings.limit else averages(benchmarks, models),
+        "limit": settings.limit,
+        "seed": settings.seed,
+        "judge": settings.judge_model,
+        "other_judges": {
+            one.name: asked
+            for one in loaded
+            if (asked := getattr(one.module, "REPORT_JUDGE", settings.judge_model)) != settings.judge_model
+        },
+        "libraries": library_versions(),
+    }
+
+
+def averages(benchmarks: Mapping[str, Any], models: Sequence[Model]) -> dict[str, float] | None:
+    """Plain mean of the report's 14 rows in their own scales; only where all of them are complete."""
+    if not set(REPORT_ORDER) <= set(benchmarks):
+        return None
+    rows = {
+        model.name: [benchmarks[name]["models"][model.name]["score"] for name in REPORT_ORDER]
+        for model in models
+    }
+    return {name: sum(values) / len(values) for name, values in rows.items() if None not in values} or None
+
+
+def entry_of(one: Loaded, scores: Sequence[ItemScore]) -> dict[str, Any]:
+    """Score of one model on one benchmark; none where an item is missing."""
+    missing = [score for score in scores if score.score is None]
+    entry: dict[str, Any] = {
+        "score": None, "standard_error": None, "n": len(scores), "n_missing": len(missing), "complete": not missing,
+        "missing": [f"{score.item_id}: {score.reason}" for score in missing[:5]], "breakdown": {},
+    }  # fmt: skip
+    if not missing:
+        summarise = getattr(one.module, "summarise", None)
+        summary = summarise(scores, one.items) if summarise else mean_summary(scores, one.module.SCALE)
+        entry.update(score=summary.score, standard_error=summary.standard_error, breakdown=summary.breakdown)
+    return entry
+
+
+def incomplete(results: dict[str, Any]) -> list[str]:
+    """`<benchmark> of <model>: <k> of <n> items missing` for each that has no score."""
+    return [
+        f"{name} of {model}: {one['n_missing']} of {one['n']} items missing ({'; '.join(one['missing'][:2])})"
+        for name, entry in results["benchmarks"].items()
+        for model, one in entry["models"].items()
+        if not one["complete"]
+    ]

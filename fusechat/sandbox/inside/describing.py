@@ -1,0 +1,148 @@
+"""How the answer's process writes its own objects: a number, a description of the class, plain content."""
+
+import collections
+import sys
+import types
+from typing import Any
+
+from .plain_types import NAMED_FUNCTIONS, TAG_OF_MUTABLE, class_names
+from .stand_ins import TestObject, test_object
+from .wire import Decoder, Encoder
+
+CONTENT_BASES = (
+    int,
+    float,
+    str,
+    bytes,
+    complex,
+    tuple,
+    list,
+    dict,
+    set,
+    frozenset,
+    bytearray,
+    collections.deque,
+)
+SKIPPED_SPECIAL = {
+    "__new__", "__init__", "__getattribute__", "__getattr__", "__setattr__", "__delattr__", "__class__", "__dict__",
+    "__doc__", "__module__", "__weakref__", "__slots__", "__init_subclass__", "__subclasshook__", "__del__",
+    "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__sizeof__", "__dir__", "__repr__", "__str__",
+    "__format__", "__hash__", "__eq__", "__ne__", "__class_getitem__", "__annotations__", "__match_args__",
+    "__dataclass_fields__", "__dataclass_params__", "__orig_bases__", "__parameters__", "__abstractmethods__",
+}  # fmt: skip
+PLAIN_CLASSES: tuple[Any, ...] = (object, type, BaseException)
+NATIVE_KINDS: dict[Any, str] = {types.GeneratorType: "generator", types.CoroutineType: "coroutine"}
+
+
+class PlayerEncoder(Encoder):
+    def __init__(self, player: Any) -> None:
+        super().__init__(player.tracked)
+        self.player = player
+
+    def handle(self, value: Any, depth: int) -> list[Any]:
+        """A numbered reference to an object that stays here, with a description of its class."""
+        kind = type(value)
+        if kind is TestObject or issubclass(kind, TestObject):
+            return ["p", object.__getattribute__(value, "_number")]
+        plain = plain_scalar(value)
+        if plain is not None:
+            return self.encode(plain[0], depth)
+        number = self.player.number(value)
+        if isinstance(value, type):
+            return ["k", number, *self.class_description(value, number)]
+        return ["h", number, self.encode_class(kind, depth), self.content(value, depth)]
+
+    def encode_class(self, kind: type, depth: int) -> list[Any]:
+        number = self.player.number(kind)
+        return ["k", number, *self.class_description(kind, number)]
+
+    def class_description(self, kind: type, number: int) -> list[Any]:
+        if number in self.player.classes_sent:
+            return []
+        self.player.classes_sent.add(number)
+        bases_of: tuple[type, ...] = kind.__bases__
+        bases = [
+            self.encode_class(base, 0)
+            for base in bases_of
+            if (base not in PLAIN_CLASSES and not is_builtin_data(base) and not issubclass(base, BaseException))
+            or (issubclass(base, Exception) and base.__module__ not in sys.stdlib_module_names)
+        ]  # fmt: skip
+        specials = set()
+        meta_specials = set()
+        for ancestor in kind.__mro__:
+            if ancestor is not object:
+                specials |= {name for name in vars(ancestor) if is_special(name)}
+        metaclass: type = type(kind)
+        for ancestor in type.mro(metaclass):
+            if ancestor not in (object, type):
+                meta_specials |= {name for name in vars(ancestor) if is_special(name)}
+        own_hash: Any = kind.__hash__
+        names = class_names(kind)
+        content = next((base.__name__ for base in CONTENT_BASES if issubclass(kind, base)), None)
+        none_of = sorted(name for name in specials if getattr(kind, name, None) is None)
+        return [
+            kind.__name__,
+            bases,
+            sorted(specials - set(none_of)),
+            sorted(meta_specials),
+            "none" if own_hash is None else "identity" if own_hash is object.__hash__ else "custom",
+            names,
+            content,
+            NATIVE_KINDS.get(kind, ""),
+        ]
+
+    def content(self, value: Any, depth: int) -> Any:
+        """The plain content of an instance of a subclass of a built-in, taken with the base class's methods."""
+        for base in CONTENT_BASES:
+            if isinstance(value, base):
+                return self.encode(base_content(base, value), depth + 1)
+        return None
+
+
+class PlayerDecoder(Decoder):
+    def __init__(self, player: Any) -> None:
+        super().__init__(player.tracked, NAMED_FUNCTIONS)
+        self.player = player
+
+    def special(self, tag: str, data: list[Any]) -> Any:
+        if tag == "h":
+            return self.player.objects[data[1]]
+        if tag == "p":
+            return test_object(self.player, data[1], data[2], data[3])
+        if tag == "N":
+            return collections.namedtuple(data[1], data[2])(*[self.decode(item) for item in data[3]])
+        return super().special(tag, data)
+
+
+def is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__") and name not in SKIPPED_SPECIAL
+
+
+def is_builtin_data(kind: type) -> bool:
+    return kind in CONTENT_BASES or kind in TAG_OF_MUTABLE
+
+
+def base_content(base: type, value: Any) -> Any:
+    """An exact built-in copy of what an instance of a subclass holds, without asking its own methods."""
+    if base is int:
+        return int.__index__(value)
+    if base is float:
+        return float.__float__(value)
+    if base is str:
+        return str.__str__(value)
+    if base is bytes:
+        return bytes.__getitem__(value, slice(None))
+    if base is complex:
+        return complex.__pos__(value)
+    if base is dict:
+        return dict(zip(dict.keys(value), dict.values(value), strict=True))
+    return base(base.__iter__(value))  # type: ignore[attr-defined]
+
+
+def plain_scalar(value: Any) -> tuple[Any] | None:
+    """NumPy's scalars and arrays as plain data (arrays become lists); None for everything else."""
+    module = type(value).__module__
+    if module == "numpy" and type(value).__name__ != "ndarray" and hasattr(value, "item"):
+        plain = value.item()
+        return (plain,) if type(plain) in (int, float, bool, complex, str, bytes) else None
+    return None

@@ -1,0 +1,99 @@
+"""The first steps in the answer's process: read the source, tell facts about it, then run it."""
+
+import json
+import os
+import socket
+import sys
+import types
+from typing import Any
+
+from .player import Player
+from .sources import BadSource, choose_blocks, prelude_names
+
+
+def tell_facts(program: dict[str, Any], needed: list[str], static: int) -> dict[str, Any] | None:
+    """Choose blocks and report what they say, while none of them has run; None where there is no code."""
+    try:
+        facts = choose_blocks(program["blocks"], needed, program["whole_text"], program["stdin"])
+    except (BadSource, RecursionError, MemoryError) as error:
+        facts = {"error": str(error)[:500] or type(error).__name__}
+    data = json.dumps(facts).encode("ascii") + b"\n"
+    while data:
+        data = data[os.write(static, data) :]
+    os.close(static)
+    return None if "error" in facts else facts
+
+
+def compiled_blocks(program: dict[str, Any], numbers: list[int]) -> list[types.CodeType]:
+    """The blocks one by one: each may begin with `from __future__ import ...`."""
+    return [compile(program["blocks"][number], "<answer>", "exec", dont_inherit=True) for number in numbers]
+
+
+def answer_module(name: str, prelude: bool, path: list[str]) -> types.ModuleType:
+    """An empty module for the answer's code, with the prelude's names in it."""
+    sys.path[:] = [*path, *sys.path]
+    module = types.ModuleType(name)
+    if prelude:
+        vars(module).update(prelude_names())
+    sys.modules[name] = module
+    sys.argv = ["answer.py"]
+    return module
+
+
+def load_and_serve(
+    program: dict[str, Any], wishes: dict[str, Any], way: int, static: int, checker: socket.socket,
+    settings: dict[str, Any],
+) -> None:  # fmt: skip
+    """Run the answer's code as a module, hand over what the tests need of it, then serve calls."""
+    needed = wishes["needed"]
+    facts = tell_facts(program, needed, static)
+    if facts is None:
+        return
+    codes = compiled_blocks(program, facts["ways"][way])
+    module = answer_module("answer", settings["prelude"], settings["path"])
+    for name, text in wishes["classes"].items():
+        if name in facts["undefined"]:
+            exec(compile(text, "<setup>", "exec", dont_inherit=True), vars(module))
+    before = dict(vars(module))
+    player = Player(checker)
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 3000))
+    try:
+        for block in codes:
+            exec(block, vars(module))
+        names = {
+            name: vars(module)[name]
+            for name in [*needed, "Solution"]
+            if name in vars(module)
+            and not isinstance(vars(module)[name], types.ModuleType)
+            and before.get(name) is not vars(module)[name]
+        }
+        outcome: tuple[str, Any] = ("value", names)
+    except BaseException as error:
+        outcome = ("raised", error)
+    player.reply(*outcome)
+    player.serve()
+
+
+def run_program(program: dict[str, Any], static: int, settings: dict[str, Any]) -> None:
+    """Run the answer's code as the main program; standard input and output are already in place."""
+    facts = tell_facts(program, [], static)
+    if facts is None:
+        return
+    codes = compiled_blocks(program, facts["ways"][0])
+    module = answer_module("__main__", settings["prelude"], settings["path"])
+    code = 0
+    sys.stdin = os.fdopen(0, encoding="utf-8", errors="replace", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="replace", closefd=False)
+    try:
+        for block in codes:
+            exec(block, vars(module))
+    except SystemExit as stop:
+        code = stop.code if type(stop.code) is int else 0 if stop.code is None else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    os._exit(code & 0xFF)

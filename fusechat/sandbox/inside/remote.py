@@ -1,0 +1,209 @@
+"""The checker's end of the channel: requests to the answer's process, and mirrors for what comes back."""
+
+import io
+import threading
+import types
+from typing import Any
+
+from .mirror_factory import MirrorFactory, Reference
+from .plain_types import FUNCTION_NAME_OF, KNOWN_EXCEPTIONS
+from .wire import Channel, ChannelLost, Decoder, Encoder, ProtocolError, Tracked, Unsendable
+
+NEVER_READ = (
+    types.ModuleType, types.FrameType, types.CodeType, types.TracebackType, types.FunctionType, types.MethodType,
+    types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.BuiltinFunctionType,
+)  # fmt: skip
+TESTED_SPECIALS = {
+    "__call__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__contains__",
+    "__enter__", "__exit__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__add__", "__sub__",
+    "__mul__", "__truediv__", "__neg__", "__abs__", "__int__", "__float__", "__str__", "__repr__", "__bool__",
+    "__radd__", "__rmul__", "__mod__", "__floordiv__", "__index__",
+}  # fmt: skip
+
+
+class AnswerFailed(BaseException):
+    """The answer ended, broke the protocol or raised what is no Exception: no test may catch this.
+
+    `reason` is a short machine word. Once this was raised, no further test can pass.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class Remote:
+    """All traffic with the answer's process."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.lock = threading.RLock()
+        self.tracked = Tracked(2)
+        self.factory = MirrorFactory(self)
+        self.declared: set[type] = set()
+        self.handed_out: dict[int, Any] = {}
+        self.handed_number: dict[int, int] = {}
+        self.failed: AnswerFailed | None = None
+        self.failed_callback: BaseException | None = None
+        self.encoder = RemoteEncoder(self)
+        self.decoder = RemoteDecoder(self)
+
+    def fail(self, reason: str, text: str) -> AnswerFailed:
+        self.failed = self.failed or AnswerFailed(reason, text)
+        return self.failed
+
+    def do(self, operation: str, target: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Have the answer's process do something with one of its objects; the outcome, or its exception."""
+        with self.lock:
+            if self.failed:
+                raise self.failed
+            try:
+                dropped = self.tracked.surplus()
+                self.tracked.drop(dropped)
+                pairs = tuple(kwargs.items())
+                self.channel.send(self.encoder.message("do", tuple(dropped), operation, target, args, pairs))
+            except Unsendable:
+                self.encoder.forget_message()
+                raise
+            except ChannelLost as error:
+                raise self.fail("lost", f"the answer's process ended: {error}") from None
+            return self.outcome()
+
+    def outcome(self) -> Any:
+        while True:
+            try:
+                message = self.channel.receive()
+                values = self.decoder.message(message)
+            except ChannelLost as error:
+                raise self.fail("lost", f"the answer's process ended: {error}") from None
+            except (ProtocolError, MemoryError) as error:
+                raise self.fail("protocol", f"the answer's process sent garbage: {error}") from None
+            try:
+                if message[0] == "value":
+                    (value,) = values
+                    return value
+                if message[0] == "ask":
+                    operation, number, args = values
+                    target = self.handed_out[number]
+                elif message[0] == "raised":
+                    raised = self.exception_of(*values)
+                elif message[0] != "unsendable":
+                    raise ProtocolError("unknown kind of message")
+            except (ProtocolError, LookupError, ValueError, TypeError) as error:
+                raise self.fail("protocol", f"the answer's process sent garbage: {error}") from None
+            if message[0] == "unsendable":
+                raise self.fail("output", "a result is too large or too deeply nested")
+            if message[0] == "raised":
+                raise raised
+            self.answer_callback(operation, target, args)
+
+    def exception_of(self, names: Any, text: Any, args: Any, error: Any) -> BaseException:
+        """The exception to raise here for one raised there."""
+        if type(names) is not list or type(text) is not str or type(args) is not tuple:
+            raise ProtocolError("not an exception")
+        if isinstance(error, BaseException):
+            return error
+        found = next((KNOWN_EXCEPTIONS[name] for name in names if name in KNOWN_EXCEPTIONS), None)
+        if (
+            found is None
+            or not issubclass(found, Exception)
+            or names[0] in ("StopIteration", "StopAsyncIteration")
+        ):
+            if names[0] == "StopIteration":
+                return StopIteration(*args)
+            if names[0] == "StopAsyncIteration":
+                return StopAsyncIteration(*args)
+            code = f":{args[0]}" if names[0] == "SystemExit" and args else ""
+            reason = f"exit{code}"[:40] if names[0] == "SystemExit" else f"exception:{str(names[0])[:60]}"
+            return self.fail(reason, f"the answer raised {names[0]}: {text}")
+        try:
+            return found(*args)
+        except TypeError:
+            try:
+                return found(text)
+            except TypeError:
+                return ValueError(text) if issubclass(found, ValueError) else Exception(text)
+
+    def answer_callback(self, operation: Any, target: Any, args: Any) -> None:
+        """Do what the answer asks of an object that the tests handed to it."""
+        try:
+            value = self.callback(operation, target, args)
+            message = self.encoder.message("value", value)
+            self.channel.send(message)
+        except Exception as error:
+            if isinstance(error, Unsendable):
+                self.encoder.forget_message()
+            if isinstance(error, AssertionError):
+                self.failed_callback = error
+            if isinstance(error, ChannelLost):
+                raise self.fail("lost", "the answer's process ended") from None
+            known = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in KNOWN_EXCEPTIONS)
+            plain = tuple(arg for arg in error.args if type(arg) in (str, int, float, bool, type(None)))
+            self.channel.send(self.encoder.message("raised", known, str(error)[:2000], plain))
+
+    def callback(self, operation: Any, target: Any, args: Any) -> Any:
+        if operation == "__call__":
+            positional, named = args
+            return target(*positional, **named)
+        if operation in ("getattr", "setattr"):
+            name = args[0]
+            if type(name) is not str or name.startswith("_") or isinstance(target, NEVER_READ):
+                raise AttributeError(f"attribute {name!r} of an object of the tests is not given out")
+            return getattr(target, name) if operation == "getattr" else setattr(target, name, args[1])
+        if operation not in TESTED_SPECIALS or operation not in specials_of(target):
+            raise TypeError(f"{operation} is not offered")
+        return getattr(type(target), operation)(target, *args)
+
+
+class RemoteEncoder(Encoder):
+    def __init__(self, remote: Remote) -> None:
+        super().__init__(remote.tracked)
+        self.remote = remote
+
+    def handle(self, value: Any, depth: int) -> list[Any]:
+        kind = type(value)
+        if kind is Reference:
+            return ["h", value.number]
+        number = self.remote.factory.number_of.get(id(value))
+        if number is not None:
+            return ["h", number]
+        if id(value) in FUNCTION_NAME_OF:
+            return ["n", FUNCTION_NAME_OF[id(value)]]
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return ["N", kind.__name__, list(kind._fields), [self.encode(item, depth + 1) for item in value]]
+        number = self.remote.handed_number.get(id(value))
+        if number is None:
+            number = len(self.remote.handed_out) + 1
+            self.remote.handed_out[number] = value
+            self.remote.handed_number[id(value)] = number
+        named = isinstance(value, (types.FunctionType, type))
+        return ["p", number, sorted(specials_of(value)), value.__name__ if named else None]
+
+
+class RemoteDecoder(Decoder):
+    def __init__(self, remote: Remote) -> None:
+        super().__init__(remote.tracked, {})
+        self.remote = remote
+
+    def special(self, tag: str, data: list[Any]) -> Any:
+        if tag == "h":
+            return self.remote.factory.instance_of(data)
+        if tag == "k":
+            return self.remote.factory.class_of(data)
+        if tag == "p":
+            return self.remote.handed_out[data[1]]
+        return super().special(tag, data)
+
+
+def specials_of(value: Any) -> set[str]:
+    """The special methods that an object of the tests offers to the answer."""
+    if isinstance(value, (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
+        return {"__call__"}
+    if isinstance(value, io.IOBase):
+        return {"__iter__", "__next__", "__enter__", "__exit__"}
+    kind = type(value)
+    return {
+        name
+        for name in TESTED_SPECIALS
+        if getattr(kind, name, None) not in (None, getattr(object, name, None))
+    }

@@ -1,0 +1,1 @@
+"""The parts of sampling/select_prompts.py, one concern a module."""

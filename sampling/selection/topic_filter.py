@@ -1,0 +1,88 @@
+"""Whether a prompt is about code, about mathematics, or neither: by fixed patterns, the same on every machine.
+
+The datasets of instructions without labels (UltraFeedback, HelpSteer2, alpaca_gpt4_zh) are filtered by it.
+Signs and their weights stand in `topic_patterns`. tests/sampling/test_select_topic_filter.py measures it on
+hand-labelled prompts.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from sampling.selection import topic_patterns
+from sampling.selection.topic_patterns import Sign
+
+Topic = Literal["code", "math"]
+STRONG_POINTS = 2
+# (characters, points): the longer a text, the more words it has that are signs by chance.
+POINTS_NEEDED = ((400, 2), (1200, 3), (10**9, 4))
+FIGURE = re.compile(r"\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL | re.IGNORECASE)
+# A quantity asked for at the end of a long text is reading comprehension more often than arithmetic.
+WORD_PROBLEM_CHARACTERS = 600
+# Signs are looked for in this much of a prompt: a long document behind an instruction says little of the task.
+READ_CHARACTERS = 3000
+
+STRONG_CODE, STRONG_CODE_CASED, WEAK_CODE = (
+    topic_patterns.signs(patterns)
+    for patterns in (topic_patterns.STRONG_CODE, topic_patterns.STRONG_CODE_CASED, topic_patterns.WEAK_CODE)
+)
+STRONG_MATH, WEAK_MATH = (
+    topic_patterns.signs(topic_patterns.STRONG_MATH),
+    topic_patterns.signs(topic_patterns.WEAK_MATH),
+)
+NUMBER = re.compile(f"{topic_patterns.NUMBER}|{topic_patterns.NUMBER_ZH}")
+(QUANTITY_QUESTION,) = topic_patterns.signs(
+    [f"{topic_patterns.QUANTITY_QUESTION}|{topic_patterns.QUANTITY_QUESTION_ZH}"]
+)
+NOT_A_WORD_PROBLEM = re.compile(topic_patterns.NOT_A_WORD_PROBLEM)
+
+
+def topic_of(text: str) -> Topic | None:
+    """The topic that a prompt belongs to; code where it is both, None where it is neither."""
+    if len(text) > READ_CHARACTERS:
+        half = READ_CHARACTERS // 2
+        text = f"{text[:half]}\n{text[-half:]}"
+    needed = next(points for length, points in POINTS_NEEDED if len(text) <= length)
+    lower = text.lower()
+    # Asymptote figures of maths problems look like C.
+    has_figure = "[asy]" in lower
+    if _is_code(
+        FIGURE.sub("", lower) if has_figure else lower, FIGURE.sub("", text) if has_figure else text, needed
+    ):
+        return "code"
+    if is_word_problem(lower) or _points(lower, STRONG_MATH, WEAK_MATH, needed) >= needed:
+        return "math"
+    return None
+
+
+def is_word_problem(lower: str) -> bool:
+    """Whether a short text gives at least two numbers and asks for a quantity."""
+    if len(lower) > WORD_PROBLEM_CHARACTERS or not QUANTITY_QUESTION.is_in(lower):
+        return False
+    return len(NUMBER.findall(lower)) >= 2 and not NOT_A_WORD_PROBLEM.search(lower)
+
+
+def _is_code(lower: str, cased: str, needed: int) -> bool:
+    points = _points(lower, STRONG_CODE, WEAK_CODE, needed)
+    if points < needed:
+        points += _points(cased, STRONG_CODE_CASED, (), needed)
+    return points >= needed
+
+
+def _points(text: str, strong: Sequence[Sign], weak: Sequence[Sign], needed: int) -> int:
+    """Two points for each different strong sign, one for each weak sign; stops counting at `needed`."""
+    points = 0
+    found: set[str] = set()
+    for sign in strong:
+        for match in sign.matches(text):
+            if match not in found:
+                found.add(match)
+                points += STRONG_POINTS
+                if points >= needed:
+                    return points
+    for sign in weak:
+        if sign.is_in(text):
+            points += 1
+            if points >= needed:
+                return points
+    return points

@@ -1,0 +1,212 @@
+"""Measures scoring against the published way (one answer at a time, the prompt again each time), with equal scores.
+
+    python scoring/bench_armorm.py --model RUN/models/armorm --answers-per-prompt 20 --dtype float32
+
+Reads an ArmoRM folder; writes nothing, prints a table. Prompts and answers are random tokens of chat-like
+lengths (log-normal around the medians given). `--stream N` instead scores N made-up answers with
+score_armorm.py in a process of its own and prints its peak memory, which must not grow with N.
+"""
+
+import json
+import math
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fusechat.chat import load_tokenizer
+from fusechat.command_line import parse_args, run
+from fusechat.errors import BadInput
+from fusechat.model_folder import check_model_folder
+from scoring.prefix_batches import PromptGroup
+
+if TYPE_CHECKING:
+    from scoring.reward_models import RewardModel
+
+LENGTH_SIGMA = 0.5  # of the logarithm: the longest tenth is twice the median
+STREAM_WORDS = [
+    "the",
+    "answer",
+    "is",
+    "one",
+    "of",
+    "many",
+    "that",
+    "people",
+    "like",
+    "and",
+    "so",
+    "it",
+    "goes",
+    "on",
+    "for",
+    "a",
+    "while",
+]
+
+
+@dataclass(kw_only=True)
+class Args:
+    """Settings of the measurement."""
+
+    model: str
+    """Folder of an ArmoRM."""
+    num_prompts: int = 2
+    """Prompts to score."""
+    answers_per_prompt: int = 20
+    """Answers to each of them."""
+    prompt_tokens: int = 250
+    """Median length of a prompt."""
+    answer_tokens: int = 200
+    """Median length of an answer."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Number format of the backbone."""
+    tokens_per_batch: list[int] | None = None
+    """Budgets to try (default: 1024 4096 16384)."""
+    stream: int = 0
+    """Score this many answers with score_armorm.py instead, and print its peak memory."""
+    seed: int = 0
+    """Seed of lengths and tokens."""
+
+
+def made_up_groups(args: Args, vocabulary: int, longest: int) -> list[PromptGroup]:
+    """Prompts and answers of random plain tokens."""
+    generator = random.Random(args.seed)
+
+    def tokens(median: int) -> tuple[int, ...]:
+        length = round(math.exp(generator.gauss(math.log(median), LENGTH_SIGMA)))
+        return tuple(
+            generator.randrange(vocabulary // 2, vocabulary) for _ in range(max(32, min(length, longest)))
+        )
+
+    return [
+        PromptGroup(
+            tokens(args.prompt_tokens),
+            tuple(tokens(args.answer_tokens) for _ in range(args.answers_per_prompt)),
+            tuple(f"{prompt}.{answer}" for answer in range(args.answers_per_prompt)),
+        )
+        for prompt in range(args.num_prompts)
+    ]
+
+
+def one_at_a_time(reward_model: "RewardModel", groups: list[PromptGroup]) -> dict[str, float]:
+    """The published way: every conversation alone, prompt and all."""
+    import torch
+
+    scores: dict[str, float] = {}
+    with torch.inference_mode():
+        for group in groups:
+            for answer, key in zip(group.answers, group.keys, strict=True):
+                ids = torch.tensor([[*group.prompt, *answer]], device=reward_model.model.device)
+                output = reward_model.model(ids, prompt_lengths=torch.tensor([len(group.prompt)]))
+                scores[key] = output["score"].item()
+    return scores
+
+
+def shared(reward_model: "RewardModel", groups: list[PromptGroup], budget: int) -> dict[str, float]:
+    """Our way."""
+    batches = reward_model.batches(groups, budget)
+    return {scored.key: scored.score for batch in batches for scored in reward_model.score(batch)}
+
+
+def timed(work: Callable[[], dict[str, float]]) -> tuple[dict[str, float], float]:
+    """The result, and the shorter time of two runs: other work on the machine only ever slows one down."""
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        result = work()
+        times.append(time.perf_counter() - start)
+    return result, min(times)
+
+
+def compare(args: Args) -> None:
+    """Prints answers a second of both ways, and the largest difference of their scores."""
+    import torch
+    import transformers
+
+    from scoring.armorm import ArmoRM
+    from scoring.reward_models import load_reward_model
+
+    transformers.utils.logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    reward_model = load_reward_model(args.model, load_tokenizer(args.model), dtype=args.dtype, device=device)
+    if not isinstance(reward_model.model, ArmoRM):
+        raise BadInput(f"{args.model}: is no ArmoRM; the published way is that of ArmoRM alone")
+    config = reward_model.model.config
+    groups = made_up_groups(args, config.vocab_size, config.max_position_embeddings // 2)
+    answers = sum(len(group.keys) for group in groups)
+    alone_tokens = sum(len(group.prompt) + len(answer) for group in groups for answer in group.answers)
+    shared_tokens = sum(group.num_tokens for group in groups)
+    print(
+        f"{answers} answers to {len(groups)} prompts, {args.dtype} on {device}, {torch.get_num_threads()} threads: "
+        f"{alone_tokens} tokens one at a time, {shared_tokens} with shared prompts",
+        flush=True,
+    )
+    expected, alone_s = timed(lambda: one_at_a_time(reward_model, groups))
+    print(f"{'one at a time':<28}{answers / alone_s:10.2f} answers/s", flush=True)
+    for budget in args.tokens_per_batch or [1024, 4096, 16384]:
+        scores, shared_s = timed(lambda budget=budget: shared(reward_model, groups, budget))  # type: ignore[misc]
+        difference = max(abs(scores[key] - expected[key]) for key in expected)
+        print(
+            f"{f'shared, {budget} tokens a batch':<28}{answers / shared_s:10.2f} answers/s   "
+            f"{alone_s / shared_s:5.2f} x   largest difference {difference:.1e}",
+            flush=True,
+        )
+
+
+def stream(args: Args) -> None:
+    """Scores made-up answers through the script itself and prints what memory that took."""
+    generator = random.Random(args.seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        num_prompts = max(1, args.stream // args.answers_per_prompt)
+        prompts: list[dict[str, Any]] = []
+        with (folder / "responses.jsonl").open("w", encoding="utf-8") as file:
+            for number in range(num_prompts):
+                question = f"Question {number}: " + " ".join(generator.choices(STREAM_WORDS, k=30))
+                message = {"role": "user", "content": question}
+                prompts.append(
+                    {"prompt_id": f"p{number}", "dataset": "d", "domain": "math", "messages": [message]}
+                )
+                for index in range(args.answers_per_prompt):
+                    text = " ".join(generator.choices(STREAM_WORDS, k=generator.randint(5, 60)))
+                    row = {"response_id": f"p{number}:s:{index}", "prompt_id": f"p{number}", "source": "s"}
+                    row |= {"sample_index": index, "text": text, "finish_reason": "stop"}  # type: ignore[dict-item]
+                    file.write(json.dumps(row) + "\n")
+        (folder / "prompts.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in prompts), encoding="utf-8"
+        )
+        command = [
+            sys.executable, str(Path(__file__).with_name("score_armorm.py")), "--prompts", f"{name}/prompts.jsonl",
+            "--responses", f"{name}/responses.jsonl", "--model", str(Path(args.model).absolute()), "--output",
+            f"{name}/rm_scores.jsonl", "--dtype", args.dtype, "--report-to", "none",
+        ]  # fmt: skip
+        start = time.perf_counter()
+        subprocess.run(command, check=True, env={**os.environ, "WANDB_MODE": "disabled"})
+        seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # Linux counts in KiB
+    count = num_prompts * args.answers_per_prompt
+    print(
+        f"{count} answers streamed in {seconds:.0f} s ({count / seconds:.0f}/s), peak memory {peak:.0f} MiB"
+    )
+
+
+def main() -> None:
+    """Parses the command line and measures."""
+    args = parse_args(Args)
+    check_model_folder(args.model)
+    if args.stream:
+        stream(args)
+    else:
+        compare(args)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,180 @@
+"""Answers behind one copy of their prompt: the same numbers as one by one, whatever the batch."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_models import Family
+from tiny_reward_models import make_tiny_armorm
+
+torch = pytest.importorskip("torch")
+
+from fusechat.chat import load_tokenizer  # noqa: E402
+from scoring.prefix_batches import PromptGroup, lay_out, plan_padded, plan_rows  # noqa: E402
+from scoring.reward_models import RewardModel, load_reward_model  # noqa: E402
+from scoring.shared_prefix import shares_prefix  # noqa: E402
+
+
+def groups_of(counts: list[tuple[int, list[int]]], vocabulary: int = 400) -> list[PromptGroup]:
+    """Prompts of these lengths with answers of these lengths, tokens made up."""
+    generator = torch.Generator().manual_seed(7)
+
+    def tokens(length: int) -> tuple[int, ...]:
+        return tuple(torch.randint(20, vocabulary, (length,), generator=generator).tolist())
+
+    return [
+        PromptGroup(
+            tokens(prompt), tuple(tokens(n) for n in answers), tuple(f"{i}.{j}" for j in range(len(answers)))
+        )
+        for i, (prompt, answers) in enumerate(counts)
+    ]
+
+
+# Prompts longer than the tiny tokenizer's generation prompt, which is cut into single characters.
+GROUPS = [(27, [5, 40, 12, 1]), (19, [30, 2]), (60, [33]), (22, [7, 7, 7])]
+
+
+def one_by_one(model: Any, groups: list[PromptGroup]) -> dict[str, float]:
+    scores = {}
+    with torch.inference_mode():
+        for group in groups:
+            for answer, key in zip(group.answers, group.keys, strict=True):
+                ids = torch.tensor([[*group.prompt, *answer]])
+                scores[key] = model(ids, prompt_lengths=torch.tensor([len(group.prompt)]))["score"].item()
+    return scores
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gemma2"])
+def test_scores_equal_those_one_by_one_for_every_budget_and_order(tmp_path: Path, family: Family) -> None:
+    """Gemma-2: soft-capped attention, and windows of 8 tokens that reach from an answer into its prompt."""
+    folder = make_tiny_armorm(tmp_path, family)
+    reward_model = load_reward_model(folder, load_tokenizer(folder), dtype="float32", device="cpu")
+    assert reward_model.shared
+    groups = groups_of(GROUPS)
+    expected = one_by_one(reward_model.model, groups)
+    assert max(expected.values()) - min(expected.values()) > 1e-2
+    for ordered in (groups, groups[::-1]):
+        for budget in (1, 50, 128, 100_000):
+            batches = reward_model.batches(ordered, budget)
+            scores = {scored.key: scored.score for batch in batches for scored in reward_model.score(batch)}
+            assert scores == pytest.approx(expected, abs=1e-5)
+
+
+def test_capped_attention_is_really_felt_in_the_gemma_test(tmp_path: Path) -> None:
+    """Without it the comparison above could not notice a lost soft cap."""
+    folder = make_tiny_armorm(tmp_path, "gemma2", attn_logit_softcapping=0.05)
+    reward_model = load_reward_model(folder, load_tokenizer(folder), dtype="float32", device="cpu")
+    groups = groups_of(GROUPS)
+    expected = one_by_one(reward_model.model, groups)
+    scores = {
+        s.key: s.score for batch in reward_model.batches(groups, 128) for s in reward_model.score(batch)
+    }
+    assert scores == pytest.approx(expected, abs=1e-5)
+    reward_model.model.config._attn_implementation = "sdpa"  # drops the cap
+    assert one_by_one(reward_model.model, groups) != pytest.approx(expected, abs=1e-5)
+
+
+def test_a_recurrent_backbone_gets_padded_batches_instead() -> None:
+    from transformers import MambaConfig, MambaModel
+
+    torch.manual_seed(0)
+    decoder = MambaModel(MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1)).eval()
+    assert not shares_prefix(decoder)
+
+
+def test_attention_sinks_are_noticed_not_left_out() -> None:
+    from transformers import GptOssConfig, GptOssModel
+
+    torch.manual_seed(0)
+    config = GptOssConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, num_local_experts=2, num_experts_per_tok=1,
+    )  # fmt: skip
+    assert not shares_prefix(GptOssModel(config).eval())
+
+
+def test_padded_batches_give_the_same_scores(tmp_path: Path) -> None:
+    folder = make_tiny_armorm(tmp_path)
+    reward_model = load_reward_model(folder, load_tokenizer(folder), dtype="float32", device="cpu")
+    groups = groups_of(GROUPS)
+    expected = one_by_one(reward_model.model, groups)
+    reward_model.shared = False
+    batches = reward_model.batches(groups, 150)
+    assert len(batches) < sum(len(group.keys) for group in groups)
+    assert {s.key: s.score for batch in batches for s in reward_model.score(batch)} == pytest.approx(
+        expected, abs=1e-5
+    )
+
+
+def test_row_of_the_docstring() -> None:
+    """Prompt of 3 with answers of 3 and 2; prompt of 2 with answers of 3 and 2: positions as drawn there."""
+    row = lay_out(
+        [
+            PromptGroup((1, 1, 1), ((2, 2, 2), (3, 3)), ("a", "b")),
+            PromptGroup((4, 4), ((5, 5, 5), (6, 6)), ("c", "d")),
+        ]
+    )
+    assert row.tokens == [1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6]
+    assert row.positions == [0, 1, 2, 3, 4, 5, 3, 4, 0, 1, 2, 3, 4, 2, 3]
+    assert [(span.start, span.prompt_end, span.ends) for span in row.spans] == [
+        (0, 3, (6, 8)),
+        (8, 10, (13, 15)),
+    ]
+    assert row.keys == ["a", "b", "c", "d"]
+
+
+LENGTHS = st.lists(
+    st.tuples(st.integers(1, 30), st.lists(st.integers(1, 40), min_size=1, max_size=6)), max_size=8
+)
+
+
+@given(LENGTHS, st.integers(1, 120))
+def test_every_answer_is_in_one_row_behind_its_own_prompt_and_rows_keep_to_the_budget(
+    counts: list[tuple[int, list[int]]], budget: int
+) -> None:
+    groups = groups_of(counts)
+    for plan in (plan_rows, plan_padded):
+        planned = plan(groups, budget)
+        got = [
+            (key, part.prompt, answer)
+            for row in planned
+            for part in row
+            for key, answer in zip(part.keys, part.answers, strict=True)
+        ]
+        wanted = [(k, g.prompt, a) for g in groups for k, a in zip(g.keys, g.answers, strict=True)]
+        assert sorted(got) == sorted(wanted)
+        for row in planned:
+            padded = len(row) * max(part.num_tokens for part in row)
+            size = sum(part.num_tokens for part in row) if plan is plan_rows else padded
+            assert size <= budget or sum(len(part.keys) for part in row) == 1
+
+
+def test_padded_batches_hold_answers_of_like_length() -> None:
+    batches = plan_padded(groups_of([(2, [50, 3, 20, 4, 49, 21])]), 110)
+    lengths = [[part.num_tokens for part in batch] for batch in batches]
+    assert lengths == [[52, 51], [23, 22, 6, 5]]
+    assert all(first >= second for batch in lengths for first, second in pairwise(batch))
+
+
+def test_a_classifier_scores_its_last_token_although_pad_is_the_end_of_turn(tmp_path: Path) -> None:
+    """transformers' own pooling takes the last token that is not pad: here one too early."""
+    from transformers import AutoModelForSequenceClassification, LlamaConfig
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=4,
+        num_labels=1, pad_token_id=9, eos_token_id=9,
+    )  # fmt: skip
+    classifier: Any = AutoModelForSequenceClassification.from_config(config).eval()
+    tokenizer: Any = type("Tokenizer", (), {"pad_token_id": 9, "eos_token_id": 9})()
+    reward_model = RewardModel(classifier, tokenizer, decoder=classifier.base_model)
+    group = PromptGroup((3, 4, 5), ((6, 7, 9), (8, 9)), ("a", "b"))
+    scores = {scored.key: scored.score for scored in reward_model.score([group])}
+    for answer, key in zip(group.answers, group.keys, strict=True):
+        with torch.inference_mode():
+            hidden = classifier.model(input_ids=torch.tensor([[*group.prompt, *answer]])).last_hidden_state
+            expected = (hidden[0, -1] @ classifier.score.weight[0]).item()
+        assert scores[key] == pytest.approx(expected, abs=1e-5)

@@ -1,0 +1,54 @@
+"""An engine without a model: answers with the request's seed, two at a time, and can be told to die."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+
+from fusechat.generation import EngineFailure, GenerationRequest, GenerationResult
+
+
+class StandInEngine:
+    """Follows the engine's interface; `dies` decides what a request with `max_tokens` 666 does to it."""
+
+    max_in_flight = 2
+    max_model_len = 128
+
+    def __init__(self, dies: str = "", delay_s: float = 0.0, starts: bool = True) -> None:
+        self.dies, self.delay_s, self.starts = dies, delay_s, starts
+
+    def __enter__(self) -> "StandInEngine":
+        if not self.starts:
+            raise EngineFailure("no memory for the weights")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def generate(self, requests: Iterable[GenerationRequest | None]) -> Iterator[GenerationResult]:
+        """Answers each request after the delay, with the process that did it as the text's second word."""
+        waiting: list[GenerationRequest] = []
+        for request in requests:
+            if request is not None:
+                waiting.append(request)
+                if len(waiting) < self.max_in_flight:
+                    continue
+            while waiting:
+                first = waiting.pop(0)
+                time.sleep(self.delay_s)
+                if first.max_tokens == 666:
+                    self._die()
+                yield GenerationResult(first.request_id, f"{first.seed} {os.getpid()}", 2, "stop")
+
+    def _die(self) -> None:
+        marker = self.dies
+        try:
+            # The first engine that gets here dies; after that, the request is answered as any other.
+            os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            if not marker.endswith("always"):
+                return
+        os.kill(os.getpid(), signal.SIGKILL)
