@@ -212,6 +212,8 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_answer_passes(sandbox: Sandbox, name: str) -> None:
+    if sandbox.level == "B" and name == "subprocess of its own":
+        pytest.skip("multiprocessing's locks need /dev/shm, which is everybody's without a mount namespace")
     answer, tests = HONEST[name]
     found = find_code(answer)
     verdict = sandbox.judge(Case(name, found.blocks, CodeTests.of(tests), whole_text=found.whole_text))

@@ -84,7 +84,7 @@ def test_verdicts_of_all_kinds_come_in_input_order_with_the_fields_of_the_record
     assert {name: row["verdict"] for name, row in rows.items()} == {
         "p1:s:0": "pass", "p1:s:1": "fail", "p1:s:2": "no_code", "p1:s:3": "error", "p1:s:4": "timeout",
         "p1:s:5": "error", "p1:s:6": "no_code", "p1:s:7": "pass", "none:s:0": "bad_tests", "io:s:0": "pass",
-        "cases:s:0": "pass", "text:s:0": "pass", "broken:s:0": "bad_tests", "p1:s:8": "error",
+        "cases:s:0": "pass", "text:s:0": "pass", "broken:s:0": "bad_tests", "p1:s:8": "fail",
     }  # fmt: skip
     assert list(rows)[:3] == ["p1:s:0", "p1:s:1", "p1:s:2"] and list(rows)[-1] == "p1:s:8"
     failed = rows["p1:s:1"]
