@@ -1,10 +1,11 @@
 """What a row becomes before anything is chosen: a prompt, and what is needed to judge it."""
 
 import hashlib
+import unicodedata
 
 import msgspec
 
-from fusechat.records import Domain, Message, Prompt, Tests, normalised_text, prompt_id_of
+from fusechat.records import Domain, Message, Prompt, Tests, prompt_id_of
 
 
 class Draft(msgspec.Struct):
@@ -39,9 +40,12 @@ def make_draft(
 
 def text_of(prompt: Prompt) -> str:
     """All turns of a prompt as one normalised text, for comparing prompts of different datasets."""
-    if len(prompt.messages) == 1:
-        return normalised_text(prompt.messages[0].content)
-    return "\n".join(normalised_text(message.content) for message in prompt.messages)
+    return "\n".join(normalised(message.content) for message in prompt.messages)
+
+
+def normalised(text: str) -> str:
+    """What fusechat.records.normalised_text gives, four times as fast (a test compares them)."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
 
 def digest(*parts: str | bytes) -> int:

@@ -8,6 +8,7 @@ since that holds some 5 KB of Python objects a prompt, and this one about 0.5 KB
 
 import re
 from array import array
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,13 @@ FIRST_BUCKETS = 1 << 12
 CHUNK_ROWS = 1 << 12
 
 
+class Signature(NamedTuple):
+    """A text's MinHash values, and the hash of each of their bands."""
+
+    values: np.ndarray
+    bands: np.ndarray
+
+
 class NearDuplicates:
     """The kept prompts' signatures; `find` looks a text up among them, `keep` adds it."""
 
@@ -38,20 +46,21 @@ class NearDuplicates:
         self._ids: list[str] = []
         self._numbers = array("Q")
 
-    def signature(self, text: str) -> np.ndarray:
+    def signature(self, text: str) -> Signature:
         """The MinHash of a normalised text: the values that MinHash.update_batch gives for its runs."""
         hashes = mixed(shingle_hashes(text, self.settings.shingle_characters))
-        return (hashes[:, None] * self._factors + self._terms).min(axis=0)
+        values = (hashes[:, None] * self._factors + self._terms).min(axis=0)
+        return Signature(values, self._index.band_hashes(values))
 
-    def find(self, text: str, signature: np.ndarray, *, numbers_count: bool) -> str | None:
+    def find(self, text: str, signature: Signature, *, numbers_count: bool) -> str | None:
         """The id of the kept prompt that the text nearly equals (the most alike, then the first), or None.
 
         numbers_count: texts with different numbers are different, however alike the rest is.
         """
-        short = signature.astype(np.uint16)
+        short = signature.values.astype(np.uint16)
         numbers = numbers_digest(text) if numbers_count else 0
         best: tuple[float, int] | None = None
-        for row in self._index.query(signature):
+        for row in self._index.query(signature.bands):
             similarity = float(
                 np.count_nonzero(self._signatures[row // CHUNK_ROWS][row % CHUNK_ROWS] == short)
             )
@@ -62,15 +71,15 @@ class NearDuplicates:
                 best = (-similarity, row)
         return self._ids[best[1]] if best else None
 
-    def keep(self, prompt_id: str, text: str, signature: np.ndarray) -> None:
+    def keep(self, prompt_id: str, text: str, signature: Signature) -> None:
         """Adds a kept prompt."""
         row = len(self._ids)
         if row % CHUNK_ROWS == 0:
-            self._signatures.append(np.empty((CHUNK_ROWS, len(signature)), dtype=np.uint16))
-        self._signatures[-1][row % CHUNK_ROWS] = signature.astype(np.uint16)
+            self._signatures.append(np.empty((CHUNK_ROWS, len(signature.values)), dtype=np.uint16))
+        self._signatures[-1][row % CHUNK_ROWS] = signature.values.astype(np.uint16)
         self._ids.append(prompt_id)
         self._numbers.append(numbers_digest(text))
-        self._index.insert(signature)
+        self._index.insert(signature.bands)
 
 
 class BandIndex:
@@ -85,20 +94,18 @@ class BandIndex:
         self._next = np.empty((0, bands), dtype=np.int32)
         self._heads = np.full((bands, FIRST_BUCKETS), -1, dtype=np.int32)
 
-    def insert(self, signature: np.ndarray) -> None:
-        """Adds a signature as the next row."""
+    def insert(self, hashes: np.ndarray) -> None:
+        """Adds a signature, by its band hashes, as the next row."""
         if self._count == len(self._hashes):
             self._grow()
-        hashes = self._band_hashes(signature)
         buckets = hashes & np.uint32(self._heads.shape[1] - 1)
         self._hashes[self._count] = hashes
         self._next[self._count] = self._heads[self._bands, buckets]
         self._heads[self._bands, buckets] = self._count
         self._count += 1
 
-    def query(self, signature: np.ndarray) -> list[int]:
-        """Rows that share a band with the signature, in their order."""
-        hashes = self._band_hashes(signature)
+    def query(self, hashes: np.ndarray) -> list[int]:
+        """Rows that share a band hash, in their order."""
         bands = self._bands
         rows = self._heads[bands, hashes & np.uint32(self._heads.shape[1] - 1)]
         found: set[int] = set()
@@ -110,9 +117,10 @@ class BandIndex:
             found.update(rows[self._hashes[rows, bands] == hashes].tolist())
             rows = self._next[rows, bands]
 
-    def _band_hashes(self, signature: np.ndarray) -> np.ndarray:
-        width = len(signature) // len(self._bands)
-        values = signature[: width * len(self._bands)].reshape(len(self._bands), width)
+    def band_hashes(self, values: np.ndarray) -> np.ndarray:
+        """One number for each band of a signature's values."""
+        width = len(values) // len(self._bands)
+        values = values[: width * len(self._bands)].reshape(len(self._bands), width)
         return mixed((values * self._multipliers[:width]).sum(axis=1, dtype=np.uint32))
 
     def _grow(self) -> None:

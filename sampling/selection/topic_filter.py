@@ -6,11 +6,11 @@ hand-labelled prompts.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Literal
 
 from sampling.selection import topic_patterns
-from sampling.selection.topic_patterns import Sign
+from sampling.selection.signs import LetterRuns, Sign, make_signs
 
 Topic = Literal["code", "math"]
 STRONG_POINTS = 2
@@ -22,19 +22,13 @@ WORD_PROBLEM_CHARACTERS = 600
 # Signs are looked for in this much of a prompt: a long document behind an instruction says little of the task.
 READ_CHARACTERS = 3000
 
-STRONG_CODE, STRONG_CODE_CASED, WEAK_CODE = (
-    topic_patterns.signs(patterns)
-    for patterns in (topic_patterns.STRONG_CODE, topic_patterns.STRONG_CODE_CASED, topic_patterns.WEAK_CODE)
-)
-STRONG_MATH, WEAK_MATH = (
-    topic_patterns.signs(topic_patterns.STRONG_MATH),
-    topic_patterns.signs(topic_patterns.WEAK_MATH),
-)
+STRONG_CODE, WEAK_CODE = make_signs(topic_patterns.STRONG_CODE), make_signs(topic_patterns.WEAK_CODE)
+STRONG_CODE_CASED = make_signs(topic_patterns.STRONG_CODE_CASED)
+STRONG_MATH, WEAK_MATH = make_signs(topic_patterns.STRONG_MATH), make_signs(topic_patterns.WEAK_MATH)
 NUMBER = re.compile(f"{topic_patterns.NUMBER}|{topic_patterns.NUMBER_ZH}")
-(QUANTITY_QUESTION,) = topic_patterns.signs(
-    [f"{topic_patterns.QUANTITY_QUESTION}|{topic_patterns.QUANTITY_QUESTION_ZH}"]
-)
+QUANTITY_QUESTION = make_signs([f"{topic_patterns.QUANTITY_QUESTION}|{topic_patterns.QUANTITY_QUESTION_ZH}"])
 NOT_A_WORD_PROBLEM = re.compile(topic_patterns.NOT_A_WORD_PROBLEM)
+LETTER_RUNS = LetterRuns(STRONG_CODE, WEAK_CODE, STRONG_CODE_CASED, STRONG_MATH, WEAK_MATH, QUANTITY_QUESTION)
 
 
 def topic_of(text: str) -> Topic | None:
@@ -44,44 +38,46 @@ def topic_of(text: str) -> Topic | None:
         text = f"{text[:half]}\n{text[-half:]}"
     needed = next(points for length, points in POINTS_NEEDED if len(text) <= length)
     lower = text.lower()
+    runs = LETTER_RUNS.of(lower)
     # Asymptote figures of maths problems look like C.
     has_figure = "[asy]" in lower
-    if _is_code(
-        FIGURE.sub("", lower) if has_figure else lower, FIGURE.sub("", text) if has_figure else text, needed
-    ):
+    without_figures = (FIGURE.sub("", lower), FIGURE.sub("", text)) if has_figure else (lower, text)
+    if _is_code(*without_figures, runs, needed):
         return "code"
-    if is_word_problem(lower) or _points(lower, STRONG_MATH, WEAK_MATH, needed) >= needed:
+    if is_word_problem(lower, runs) or _points(lower, runs, STRONG_MATH, WEAK_MATH, needed) >= needed:
         return "math"
     return None
 
 
-def is_word_problem(lower: str) -> bool:
+def is_word_problem(lower: str, runs: Set[str]) -> bool:
     """Whether a short text gives at least two numbers and asks for a quantity."""
-    if len(lower) > WORD_PROBLEM_CHARACTERS or not QUANTITY_QUESTION.is_in(lower):
+    if len(lower) > WORD_PROBLEM_CHARACTERS or not QUANTITY_QUESTION[0].is_in(lower, runs):
         return False
     return len(NUMBER.findall(lower)) >= 2 and not NOT_A_WORD_PROBLEM.search(lower)
 
 
-def _is_code(lower: str, cased: str, needed: int) -> bool:
-    points = _points(lower, STRONG_CODE, WEAK_CODE, needed)
+def _is_code(lower: str, cased: str, runs: Set[str], needed: int) -> bool:
+    points = _points(lower, runs, STRONG_CODE, WEAK_CODE, needed)
     if points < needed:
-        points += _points(cased, STRONG_CODE_CASED, (), needed)
+        points += _points(cased, runs, STRONG_CODE_CASED, (), needed)
     return points >= needed
 
 
-def _points(text: str, strong: Sequence[Sign], weak: Sequence[Sign], needed: int) -> int:
+def _points(text: str, runs: Set[str], strong: Sequence[Sign], weak: Sequence[Sign], needed: int) -> int:
     """Two points for each different strong sign, one for each weak sign; stops counting at `needed`."""
     points = 0
     found: set[str] = set()
     for sign in strong:
-        for match in sign.matches(text):
-            if match not in found:
-                found.add(match)
+        if not sign.may_match(text, runs):
+            continue
+        for match in sign.pattern.finditer(text):
+            if match.group() not in found:
+                found.add(match.group())
                 points += STRONG_POINTS
                 if points >= needed:
                     return points
     for sign in weak:
-        if sign.is_in(text):
+        if sign.is_in(text, runs):
             points += 1
             if points >= needed:
                 return points

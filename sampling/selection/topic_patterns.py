@@ -5,12 +5,6 @@ stands in everyday text ("a function of the liver", "the matrix of power"). Text
 a pattern stands under CASED.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-from sampling.selection.required_text import required_texts
-
 # Names are not closed by \b: in Chinese text letters stand right beside characters, which count as \w.
 LEFT, RIGHT = r"(?<![a-z0-9_])", r"(?![a-z0-9_])"
 
@@ -185,35 +179,3 @@ NOT_A_WORD_PROBLEM = (
     r"\b(?:passage|paragraph|article|context|hypothesis|premise|review|tweet|sentence|story|essay|poem|summary|"
     r"itinerary|meal plan|recommend|advice)\b|文章|段落|旅游|推荐|建议|故事|作文"
 )
-
-
-@dataclass(frozen=True)
-class Sign:
-    """A pattern, and the literals of which one must stand in a text that it matches (None: unknown)."""
-
-    pattern: re.Pattern[str]
-    literals: tuple[str, ...] | None
-
-    def matches(self, text: str) -> Iterator[str]:
-        """What it matches in the text, one after the other."""
-        if self.may_match(text):
-            for match in self.pattern.finditer(text):
-                yield match.group()
-
-    def is_in(self, text: str) -> bool:
-        """Whether it matches anywhere."""
-        return self.may_match(text) and self.pattern.search(text) is not None
-
-    def may_match(self, text: str) -> bool:
-        """False only where it cannot match."""
-        if self.literals is None:
-            return True
-        for literal in self.literals:  # noqa: SIM110 (any() over a generator takes three times as long)
-            if literal in text:
-                return True
-        return False
-
-
-def signs(patterns: Sequence[str]) -> tuple[Sign, ...]:
-    """The patterns as signs."""
-    return tuple(Sign(re.compile(pattern, re.MULTILINE), required_texts(pattern)) for pattern in patterns)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fusechat.records import Message
+from fusechat.records import Message, normalised_text
 from sampling.selection import row_filters
-from sampling.selection.drafts import Draft
+from sampling.selection.drafts import Draft, normalised
 from sampling.selection.layouts import BY_NAME, LAYOUTS, chosen_layouts
 from sampling.selection.row_filters import ROW_FILTERS, chinese_share, split_turns
 from sampling.selection.settings import DEFAULT_SETTINGS, DatasetSettings, load_settings, merged
@@ -128,3 +128,9 @@ def test_a_preset_changes_only_what_it_names() -> None:
     base = {"a": {"x": 1, "y": 2}, "b": 3}
     assert merged(base, {"a": {"y": 5}}) == {"a": {"x": 1, "y": 5}, "b": 3}
     assert base == {"a": {"x": 1, "y": 2}, "b": 3}
+
+
+def test_the_fast_normalisation_is_the_projects_for_every_character() -> None:
+    for point in range(0x110000):
+        text = f" A{chr(point)}\tB\u2028\u00a0c{chr(point)}"
+        assert normalised(text) == normalised_text(text), hex(point)
