@@ -7,6 +7,8 @@ A benchmark is one module in `evaluation/benchmarks/` with
     generating(item, family) -> Generating    sampling settings; family is the model type (llama, qwen2, gemma2 ...)
     score(items, answers, tools) -> list[ItemScore]     how an answer is scored; answers: generations by item_id
     summarise(scores, items) -> Summary       how the score is added up (optional; default: the mean)
+    paired(scores, reference, items) -> dict  the difference to the first model (optional; default: of the means)
+    MEAN_LEVELS                               groups whose means are averaged, outermost first (optional; see summary.py)
     NEEDS_JUDGE, REPORT_JUDGE                 whether a judge model is called, and whose scores the report gives
 """
 
@@ -28,23 +30,8 @@ REPORT_ORDER = (
     "alpaca_eval_2", "arena_hard", "mt_bench", "align_bench", "gsm8k", "math", "amc23", "livebench_0831", "mmlu_pro",
     "mmlu_redux", "gpqa_diamond", "humaneval", "mbpp", "livecodebench_2408_2411",
 )  # fmt: skip
-# Those that can be run here, in the same order; the demo's own problems come first.
-KNOWN = (
-    "demo_word_problems",
-    "alpaca_eval_2",
-    "arena_hard",
-    "mt_bench",
-    "align_bench",
-    "gsm8k",
-    "math",
-    "amc23",
-    "mmlu_pro",
-    "mmlu_redux",
-    "gpqa_diamond",
-    "humaneval",
-    "mbpp",
-    "livecodebench_2408_2411",
-)
+# Those that can be run; the demo's own problems come first.
+KNOWN = ("demo_word_problems", *REPORT_ORDER)
 
 
 @dataclass(frozen=True)
@@ -99,6 +86,8 @@ class ItemScore(msgspec.Struct):
     reason: str | None = None
     groups: dict[str, str] = {}
     figures: dict[str, float] = {}
+    # The protocol leaves this item out (a judge's text without a rating, say): neither missing nor part of a mean.
+    dropped: bool = False
 
 
 @dataclass(frozen=True)

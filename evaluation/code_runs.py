@@ -1,7 +1,7 @@
 """Run generated programs against their tests in the project's sandbox, and turn verdicts into scores."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -30,28 +30,29 @@ class Outcome(NamedTuple):
     reason: str | None
 
 
-def run_programs(programs: Sequence[Program], tools: Tools) -> dict[str, Outcome]:
-    """The outcome of every program by key."""
-    if not programs:
+def run_programs(programs: Iterable[Program], tools: Tools, count: int) -> dict[str, Outcome]:
+    """The outcome of each of `count` programs by key; they are taken one by one, as their tests may be large."""
+    if not count:
         return {}
-    cases = [
-        Case(
-            case_id=program.key,
-            blocks=(f"{program.prelude}\n{program.code}" if program.prelude else program.code,),
-            tests=CodeTests.of(program.tests),
-            limits=program.limits,
-            # The published protocols offer no imports beyond those of the benchmark itself.
-            prelude=False,
-        )
-        for program in programs
-    ]
+
+    def cases() -> Iterator[Case]:
+        for program in programs:
+            yield Case(
+                case_id=program.key,
+                blocks=(f"{program.prelude}\n{program.code}" if program.prelude else program.code,),
+                tests=CodeTests.of(program.tests),
+                limits=program.limits,
+                # The published protocols offer no imports beyond those of the benchmark itself.
+                prelude=False,
+            )
+
     outcomes: dict[str, Outcome] = {}
     try:
         with (
             Sandbox(cast(Isolation, tools.isolation), workers=tools.workers) as sandbox,
-            Progress(len(cases), unit="programs", description="run tests") as progress,
+            Progress(count, unit="programs", description="run tests") as progress,
         ):
-            for verdict in sandbox.judge_all(cases):
+            for verdict in sandbox.judge_all(cases()):
                 outcomes[verdict.case_id] = outcome_of(verdict)
                 progress.update(1)
     except Unavailable as error:

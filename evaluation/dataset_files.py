@@ -7,7 +7,7 @@ the benchmark needs is refused with the names of both.
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,21 @@ class Sources:
             where = f"{repository} ({config or 'default'}, {split})"
         check_columns(rows, columns, where)
         return rows
+
+    def hub_file(self, repository: str, name: str) -> Path:
+        """One file of a dataset repository, local or from the Hub; for those that `datasets` cannot load."""
+        folder = self.local_folder(repository)
+        if folder is not None and (folder / name).is_file():
+            return folder / name
+        from huggingface_hub import hf_hub_download
+
+        try:
+            return Path(hf_hub_download(repository, name, repo_type="dataset"))
+        except Exception as error:  # the Hub's own errors, those of the network, and those of the cache
+            raise BadInput(
+                f"{repository}/{name}: is neither below --data-root nor on a Hub that answers "
+                f"({type(error).__name__}); fetch it with --download-only where there is a network"
+            ) from None
 
     def _rows_from_hub(self, repository: str, config: str | None, split: str) -> list[dict[str, Any]]:
         offline = any(
@@ -95,12 +110,20 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             if not isinstance(rows, list):
                 raise BadInput(f"{path}: holds no list of rows")
             return rows
-        with path.open("rb") as lines:
-            return [
-                _json_row(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()
-            ]
+        return list(iterate_rows(path))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path}: cannot be read: {' '.join(str(error).split())[:200]}") from None
+
+
+def iterate_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file, one by one."""
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _json_row(line, f"{path}:{number}")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _json_row(line: bytes, location: str) -> dict[str, Any]:

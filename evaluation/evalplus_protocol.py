@@ -158,7 +158,7 @@ def score_code(
         for kind in ("base", "plus"):
             if item.fields[kind] is not None:
                 programs.append(Program(f"{kind}/{item.item_id}", solutions[item.item_id], item.fields[kind]))
-    verdicts = run_programs(programs, tools)
+    verdicts = run_programs(programs, tools, len(programs))
     scores = []
     for item in items:
         base, plus = verdicts[f"base/{item.item_id}"], verdicts.get(f"plus/{item.item_id}")

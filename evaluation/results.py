@@ -93,7 +93,7 @@ def assemble(
         first = scores[one.name][models[0].name]
         entries = {model.name: entry_of(one, scores[one.name][model.name]) for model in models}
         for model in models[1:]:
-            difference = paired_difference(scores[one.name][model.name], first, one.module.SCALE)
+            difference = difference_of(one, scores[one.name][model.name], first)
             both = (entries[model.name], entries[models[0].name])
             complete = all(entry["score"] is not None for entry in both)
             entries[model.name]["difference_to_first"] = difference if complete else None
@@ -113,6 +113,16 @@ def assemble(
         },
         "libraries": library_versions(),
     }
+
+
+def difference_of(
+    one: Loaded, scores: Sequence[ItemScore], reference: Sequence[ItemScore]
+) -> dict[str, Any] | None:
+    """The paired difference to the reference model, added up as the benchmark's score is."""
+    own = getattr(one.module, "paired", None)
+    if own:
+        return own(scores, reference, one.items)
+    return paired_difference(scores, reference, one.module.SCALE, getattr(one.module, "MEAN_LEVELS", ()))
 
 
 def averages(benchmarks: Mapping[str, Any], models: Sequence[Model]) -> dict[str, float] | None:

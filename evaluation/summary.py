@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from evaluation.benchmark import ItemScore, Summary
 
@@ -11,8 +11,59 @@ from evaluation.benchmark import ItemScore, Summary
 Z_95 = 1.959964
 
 
+class NestedMean(NamedTuple):
+    """A mean of group means, with its standard error where every group has two values."""
+
+    value: float
+    standard_error: float | None
+
+
+def nested_mean(values: Sequence[tuple[tuple[str, ...], float]]) -> NestedMean:
+    """Mean of (path of groups, value): inside a group values count alike, and so do the groups inside another.
+
+    The standard error is that of a stratified mean: the root of sum(w_g^2 s_g^2 / n_g) over the innermost groups g,
+    w_g being what the group weighs in the whole. With the empty path it is the plain mean's.
+    """
+    leaves: dict[tuple[str, ...], list[float]] = {}
+    for path, value in values:
+        leaves.setdefault(path, []).append(value)
+    children: dict[tuple[str, ...], set[str]] = {}
+    for path in leaves:
+        for depth, name in enumerate(path):
+            children.setdefault(path[:depth], set()).add(name)
+    mean, variance, is_known = 0.0, 0.0, True
+    for path, group in leaves.items():
+        weight = math.prod(1 / len(children[path[:depth]]) for depth in range(len(path)))
+        mean += weight * statistics.fmean(group)
+        is_known = is_known and len(group) > 1
+        variance += weight**2 * statistics.variance(group) / len(group) if len(group) > 1 else 0.0
+    return NestedMean(mean, math.sqrt(variance) if is_known else None)
+
+
+def path_of(score: ItemScore, levels: Sequence[str]) -> tuple[str, ...]:
+    """The groups that an item's score is averaged in, outermost first."""
+    return tuple(score.groups[level] for level in levels)
+
+
+def nested_summary(scores: Sequence[ItemScore], scale: float, levels: Sequence[str]) -> Summary:
+    """Mean of group means times the scale, its standard error, and the mean of each group of each level."""
+    counted = [score for score in scores if score.score is not None and not score.dropped]
+    whole = nested_mean([(path_of(score, levels), scale * (score.score or 0.0)) for score in counted])
+    breakdown = {}
+    for depth, level in enumerate(levels):
+        for name in sorted({score.groups[level] for score in counted}):
+            inside = [
+                (path_of(score, levels[depth + 1 :]), scale * (score.score or 0.0))
+                for score in counted
+                if score.groups[level] == name
+            ]
+            breakdown[f"{level}: {name}"] = nested_mean(inside).value
+    return Summary(whole.value, whole.standard_error, breakdown)
+
+
 def mean_summary(scores: Sequence[ItemScore], scale: float) -> Summary:
     """Mean of the items' scores (0 to 1) times the scale, its standard error, and means by group."""
+    scores = [score for score in scores if not score.dropped]
     values = [score.score for score in scores if score.score is not None]
     groups: dict[str, list[float]] = {}
     for score in scores:
@@ -33,22 +84,25 @@ def standard_error(values: Sequence[float], scale: float = 1.0) -> float | None:
 
 
 def paired_difference(
-    scores: Sequence[ItemScore], reference: Sequence[ItemScore], scale: float
+    scores: Sequence[ItemScore], reference: Sequence[ItemScore], scale: float, levels: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """Mean difference to the reference model over the same items, with its 95 % interval.
+    """Mean difference to the reference model over the same items, with its 95 % interval; None for too few items.
 
     Pairing takes out how hard the items are, so the interval is narrower than that of two single scores.
     """
-    by_id = {score.item_id: score.score for score in reference}
+    by_id = {score.item_id: score for score in reference}
     differences = []
     for score in scores:
         other = by_id.get(score.item_id)
-        if score.score is not None and other is not None:
-            differences.append(scale * (score.score - other))
+        if other is None or score.dropped or other.dropped or score.score is None or other.score is None:
+            continue
+        differences.append((path_of(score, levels), scale * (score.score - other.score)))
     if len(differences) < 2:
         return None
-    mean = statistics.fmean(differences)
-    half = Z_95 * statistics.stdev(differences) / math.sqrt(len(differences))
+    mean, error = nested_mean(differences)
+    if error is None:
+        return None
+    half = Z_95 * error
     return {
         "difference": mean,
         "interval_95": [mean - half, mean + half],

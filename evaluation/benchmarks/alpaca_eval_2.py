@@ -31,9 +31,9 @@ _PART = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>|$)", re.DOTALL)
 
 def load(sources: Sources) -> list[Item]:
     """Instructions with the baseline's outputs, in the file's order: the index joins the difficulties."""
-    rows = read_rows(data_file(sources, "alpaca_eval_gpt4_baseline.json"))
+    rows = read_rows(sources.hub_file(REPOSITORY, "alpaca_eval_gpt4_baseline.json"))
     check_columns(rows, ("instruction", "output"), "alpaca_eval_gpt4_baseline.json")
-    gamed_file = data_file(sources, "df_gamed.csv")
+    gamed_file = sources.hub_file(REPOSITORY, "df_gamed.csv")
     table = read_rows(gamed_file)
     check_columns(table, ("preference", "index", "std_delta_len", "instruction_difficulty"), str(gamed_file))
     gamed = gamed_rows(table)
@@ -49,22 +49,6 @@ def load(sources: Sources) -> list[Item]:
         )
         for index, row in enumerate(rows)
     ]  # fmt: skip
-
-
-def data_file(sources: Sources, name: str) -> Path:
-    """A file of the dataset repository, local or from the Hub (it cannot be loaded as a dataset: it has a script)."""
-    folder = sources.local_folder(REPOSITORY)
-    if folder is not None and (folder / name).is_file():
-        return folder / name
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(REPOSITORY, name, repo_type="dataset"))
-    except Exception as error:
-        raise BadInput(
-            f"alpaca_eval_2: {REPOSITORY}/{name} is neither below --data-root nor on a Hub that answers "
-            f"({type(error).__name__})"
-        ) from None
 
 
 def prompt_parts(sources: Sources) -> list[tuple[str, str]]:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from evaluation.benchmark import Generation, Item, Tools, load_benchmark
-from evaluation.benchmarks.livecodebench_2408_2411 import case_list, first_fenced_block, in_window
+from evaluation.benchmarks.livecodebench_2408_2411 import in_window
+from evaluation.code_runs import run_programs
+from evaluation.contest_programs import case_list, contest_program, contest_tests, first_fenced_block
 from evaluation.dataset_files import Sources
 from fusechat.errors import BadInput
 
@@ -143,3 +145,24 @@ def test_the_first_two_fences_enclose_the_program(text: str, code: str) -> None:
 def test_items_of_code_benchmarks_open_a_fence_for_the_answer() -> None:
     items: list[Item] = load_benchmark("humaneval").load(Sources())
     assert all(item.prefill.endswith("```python\n") for item in items)
+
+
+def test_contest_programs_have_the_names_that_contest_sites_offer() -> None:
+    """Three-argument pow is the built-in's, not operator's; stdin, deepcopy, Counter come without an import."""
+    program = (
+        "n = int(stdin.readline())\nprint(pow(2, n, 1000))\nprint(deepcopy([n])[0] + Counter('aab')['a'])\n"
+        "def down(k):\n    return 0 if k == 0 else 1 + down(k - 1)\nprint(down(20_000), gcd(12, 18))\n"
+        "import numpy as np\nprint(int(np.arange(n).sum()))\n"
+    )
+    cases = [{"input": "10\n", "output": "24\n12\n20000 6\n45\n"}]
+    tests = contest_tests(
+        {"public_test_cases": json.dumps(cases), "private_test_cases": "[]", "metadata": "{}"}
+    )
+    outcomes = run_programs([contest_program("p", program, tests)], Tools(), 1)
+    assert outcomes["p"].score == 1.0, outcomes
+
+
+@pytest.mark.parametrize("private", ["nonsense", "bm8=", json.dumps([{"in": "x"}])])
+def test_tests_that_cannot_be_read_name_their_question(private: str) -> None:
+    with pytest.raises(BadInput, match="question q7: its tests cannot be read"):
+        contest_tests(lcb_row("q7", private_test_cases=private))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.battles import Winner, battles_of, bradley_terry, closed_form, extract_label, win_rate
-from evaluation.benchmarks.livecodebench_2408_2411 import first_fenced_block, in_window
+from evaluation.benchmarks.livecodebench_2408_2411 import in_window
+from evaluation.contest_programs import first_fenced_block
 from evaluation.length_control import gamed_rows, length_controlled_win_rate, plain_win_rate
 from evaluation.livebench_means import category_means
 from evaluation.ratings import extract_rating, means_by_turn
