@@ -12,8 +12,6 @@ the same seeds. They come out the same where the batch they share does not chang
 no engine promises more. Shards are independent runs: one that ends early waits for nobody.
 """
 
-import functools
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -32,6 +30,7 @@ from fusechat.run_manifest import Manifest
 from sampling.answer_counts import finish, say_counts
 from sampling.answer_plan import AnswerPlan, PlannedAnswer
 from sampling.answer_server import RefusedRequest
+from sampling.engines import check_context, check_ray, make_engine
 from sampling.monitor import SamplingMonitor
 from sampling.sources import DOMAINS, Source, find_source
 
@@ -64,8 +63,11 @@ class Args(StepArgs, ShardArgs):
     """Run seed; each answer's own seed comes from it, the prompt_id and the sample index."""
     tensor_parallel_size: int | None = None
     """GPUs that share one copy of the model (default: the source's)."""
-    data_parallel: int = 1
-    """Engines on this node, each with its own --tensor-parallel-size GPUs; one that dies does not end the others."""
+    data_parallel: int | None = None
+    """Engines, each with its own --tensor-parallel-size GPUs; one that dies does not end the others
+    (default: 1; with --ray as many as the cluster has room for)."""
+    ray: bool = False
+    """Spread the engines over the nodes of the Ray cluster that RAY_ADDRESS names (requirements-ray.txt)."""
     server: str | None = None
     """Sample from this OpenAI-compatible server (http://host:8000/v1) instead; --model is its name there."""
     concurrency: int = 64
@@ -181,7 +183,7 @@ def sample_missing(args: Args, source: Source, plan: AnswerPlan, output: OutputF
             with server, monitor:
                 sample(server, server_requests(plan, done, source), plan, output, monitor)
             return
-        engine = make_engine(args, source)
+        engine = make_engine(source, engines=args.data_parallel, seed=args.seed, ray=args.ray)
         with engine, monitor:
             requests = engine_requests(plan, done, source, engine.max_model_len)
             sample(engine, requests, plan, output, monitor)
@@ -193,6 +195,7 @@ def main() -> None:
     """Checks everything that can be checked without the model, then samples what is missing."""
     args = parse_args(Args)
     source = resolve_source(args)
+    check_ray(args.ray, args.server)
     shard = resolve_shard(args.num_shards, args.shard_index)
     output = OutputFile(
         shard.path(args.output),
@@ -221,26 +224,6 @@ def main() -> None:
         say_counts(finish(output, plan), output.path)
 
 
-def make_engine(args: Args, source: Source) -> Any:
-    """One engine in this process, or several in their own."""
-    from fusechat.vllm_engine import VLLMEngine
-    from sampling.parallel_engines import ParallelEngines, environments_for, visible_gpus
-
-    make = functools.partial(
-        VLLMEngine,
-        source.model,
-        max_model_len=source.max_model_len,
-        tensor_parallel_size=source.tensor_parallel_size,
-        seed=args.seed,
-    )
-    if args.data_parallel == 1:
-        return make()
-    environments = environments_for(
-        args.data_parallel, source.tensor_parallel_size, visible_gpus(), len(os.sched_getaffinity(0))
-    )
-    return ParallelEngines(make, environments)
-
-
 def make_manifest(args: Args, source: Source) -> Manifest:
     """What must agree before an unfinished run is gone on with: not the GPUs or the server's address."""
     import msgspec
@@ -255,6 +238,7 @@ def make_manifest(args: Args, source: Source) -> Manifest:
             "model",
             "tensor_parallel_size",
             "data_parallel",
+            "ray",
             "sources_file",
             "server",
             "concurrency",
@@ -281,21 +265,6 @@ def _sample_or_exit(args: Args, source: Source, plan: AnswerPlan, output: Output
             file=sys.stderr,
         )
         sys.exit(1)
-
-
-def check_context(source: Source) -> None:
-    """Raises BadInput where the model's context cannot hold the answer and some prompt."""
-    from fusechat.vllm_engine import context_length
-
-    context = context_length(source.model)
-    wanted = source.max_model_len or context
-    if wanted > context:
-        raise BadInput(f"--max-model-len {wanted}: {source.model} allows {context} tokens at most")
-    if source.max_tokens >= wanted:
-        raise BadInput(
-            f"--max-tokens {source.max_tokens}: leaves no room for a prompt in {source.model}'s context of "
-            f"{wanted} tokens; give a smaller one"
-        )
 
 
 if __name__ == "__main__":

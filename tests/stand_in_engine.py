@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+from fusechat.errors import BadInput
 from fusechat.generation import EngineFailure, GenerationRequest, GenerationResult
 
 
@@ -15,8 +16,10 @@ class StandInEngine:
     max_in_flight = 2
     max_model_len = 128
 
-    def __init__(self, dies: str = "", delay_s: float = 0.0, starts: bool = True) -> None:
-        self.dies, self.delay_s, self.starts = dies, delay_s, starts
+    def __init__(
+        self, dies: str = "", delay_s: float = 0.0, starts: bool = True, refuses: bool = False
+    ) -> None:
+        self.dies, self.delay_s, self.starts, self.refuses = dies, delay_s, starts, refuses
 
     def __enter__(self) -> "StandInEngine":
         if not self.starts:
@@ -39,6 +42,8 @@ class StandInEngine:
             while waiting:
                 first = waiting.pop(0)
                 time.sleep(self.delay_s)
+                if self.refuses:
+                    raise BadInput(f"{first.request_id}: longer than the context")
                 if first.max_tokens == 666:
                     self._die()
                 yield GenerationResult(first.request_id, f"{first.seed} {os.getpid()}", 2, "stop")
