@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fusechat.errors import BadInput
+
 GAMED_WEIGHT = 0.1  # 0.2 of the weight in all, over two rewritten baselines
 FOLDS = 5
 
@@ -57,6 +59,10 @@ def preference_value(preference: float | None) -> float | None:
 def plain_win_rate(preferences: Sequence[float | None]) -> WinRate:
     """Mean preference for the model over the judged items."""
     values = [100 * (value - 1) for value in map(preference_value, preferences) if value is not None]
+    if len(values) < 2:
+        raise BadInput(
+            f"{len(values)} of {len(preferences)} preferences are there; a win rate needs two or more"
+        )
     return WinRate(statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values)), len(values))
 
 
@@ -70,12 +76,21 @@ def length_controlled_win_rate(
     import numpy as np
 
     difficulty = {row.index: row.difficulty for row in gamed}
+    unknown = sorted(set(range(len(preferences))) - set(difficulty))
+    if unknown:
+        raise BadInput(
+            f"df_gamed.csv has no difficulty for index {unknown[0]} ({len(unknown)} in all); "
+            "are these the instructions of AlpacaEval in their order?"
+        )
     values = [preference_value(preference) for preference in preferences]
     judged = [index for index, value in enumerate(values) if value is not None]
     differences = np.array([baseline_lengths[index] - model_lengths[index] for index in judged], dtype=float)
+    spread = (
+        differences.std(ddof=1) or 1.0
+    )  # answers all as much longer as each other tell nothing about length
     model_features = np.column_stack(
         [
-            np.tanh(differences / differences.std(ddof=1)),
+            np.tanh(differences / spread),
             [difficulty[index] for index in judged],
             np.ones(len(judged)),
         ]

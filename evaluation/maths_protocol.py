@@ -3,11 +3,13 @@
 The sentence that asks for it is the system message (behind the question where a template takes none), as in the
 Qwen2.5-Math evaluation. Its exact words are read from DATA_ROOT/QwenLM/Qwen2.5-Math/evaluation/utils.py where a clone
 is there (it is not run); else a sentence of our own asks the same. Scoring is `fusechat.math_answers`.
+`grade` checks any solutions against their gold answers, published ones too.
 """
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
 from evaluation.dataset_files import Sources
@@ -17,6 +19,8 @@ from fusechat.math_answers import AnswerChecker, find_answer, normalise_answer
 OWN_INSTRUCTION = "Think through the problem step by step, and write your final answer inside \\boxed{}."
 REPOSITORY, TEMPLATE = "QwenLM/Qwen2.5-Math", "qwen25-math-cot"
 MAX_EXTRACTED_CHARACTERS = 1_000
+
+Key = TypeVar("Key", bound=Hashable)
 
 _SYSTEM_PART = re.compile(r"system\n(.*?)<\|im_end\|>", re.DOTALL)
 
@@ -50,24 +54,40 @@ def greedy_maths(max_tokens: int = 2048) -> Generating:
     return Generating(max_tokens=max_tokens, chat_style="bare")
 
 
+class Grade(NamedTuple):
+    """The final answer found in a solution, in normal form, whether it is right, and why that is unknown."""
+
+    extracted: str
+    correct: bool | None
+    reason: str | None
+
+
+def grade(
+    solutions: Iterable[tuple[Key, str, str]], workers: int = 1, timeout_s: float = 5.0
+) -> dict[Key, Grade]:
+    """Grades (key, solution text, gold answer) by key; a comparison that does not end is None with its reason."""
+    written = {key: (find_answer(text), gold) for key, text, gold in solutions}
+    grades = {}
+    with AnswerChecker(workers, timeout_s) as checker:
+        pairs = ((key, answer, gold) for key, (answer, gold) in written.items())
+        for key, comparison in checker.compare_all(pairs):
+            extracted = normalise_answer(written[key][0])
+            grades[key] = Grade(extracted, comparison.correct, comparison.reason)
+    return grades
+
+
 def score_maths(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
     """1 for the gold answer, else 0; a comparison that does not end counts 0 and keeps its reason."""
-    written = {item.item_id: find_answer(answers[item.item_id][0].text) for item in items}
-    scores: dict[str, ItemScore] = {}
-
-    def pairs() -> Iterator[tuple[str, str, str]]:
-        for item in items:
-            yield item.item_id, written[item.item_id], item.gold
-
-    by_id = {item.item_id: item for item in items}
-    with AnswerChecker(tools.workers, tools.math_timeout_s) as checker:
-        for item_id, comparison in checker.compare_all(pairs()):
-            item = by_id[item_id]
-            extracted = normalise_answer(written[item_id])[:MAX_EXTRACTED_CHARACTERS] or None
-            scores[item_id] = ItemScore(
-                item_id, float(bool(comparison.correct)), extracted, item.gold, comparison.reason,
-                dict(item.fields.get("groups", {})),
-            )  # fmt: skip
-    return [scores[item.item_id] for item in items]
+    solutions = ((item.item_id, answers[item.item_id][0].text, item.gold) for item in items)
+    grades = grade(solutions, tools.workers, tools.math_timeout_s)
+    scores = []
+    for item in items:
+        one = grades[item.item_id]
+        extracted = one.extracted[:MAX_EXTRACTED_CHARACTERS] or None
+        groups = dict(item.fields.get("groups", {}))
+        scores.append(
+            ItemScore(item.item_id, float(bool(one.correct)), extracted, item.gold, one.reason, groups)
+        )
+    return scores

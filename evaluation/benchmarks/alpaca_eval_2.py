@@ -3,6 +3,7 @@
 Data: DATA_ROOT/tatsu-lab/alpaca_eval (alpaca_eval_gpt4_baseline.json, df_gamed.csv) or the Hub; the judge's prompt is
 alpaca_eval_clf.txt in that folder, or that of the alpaca_eval package. The judge answers with one token, m or M; the
 preference is the share of their probabilities. Which answer is shown first is a coin flip that the item decides.
+`score_published` scores the annotations.json of other models.
 """
 
 import hashlib
@@ -10,13 +11,19 @@ import importlib.util
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
 from evaluation.judge import Judgment, Question, fill
-from evaluation.length_control import gamed_rows, length_controlled_win_rate, plain_win_rate
+from evaluation.length_control import (
+    gamed_rows,
+    length_controlled_win_rate,
+    plain_win_rate,
+    preference_value,
+)  # fmt: skip
 from fusechat.errors import BadInput
 
 TITLE = "AlpacaEval-2"
@@ -151,3 +158,79 @@ def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
         "mean length": sum(lengths) / len(lengths),
     }
     return Summary(rate.value, rate.standard_error, breakdown)
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """Win rates of a published annotations file, in percent. Final only where all instructions are judged."""
+
+    length_controlled: float
+    length_controlled_error: float
+    win_rate: float
+    win_rate_error: float
+    n: int
+    n_missing: int
+    is_final: bool
+
+
+def score_published(
+    annotations: Sequence[Mapping[str, Any]],
+    gamed: Sequence[Mapping[str, Any]],
+    instructions: Sequence[str] | None = None,
+    baseline: str = "gpt4_1106_preview",
+) -> PublishedScore:
+    """Scores the rows of an annotations.json as AlpacaEval publishes it, with the rows of df_gamed.csv.
+
+    Rows hold instruction, output_1, output_2, generator_1, generator_2, preference (1 to 2, 2 for the second output;
+    0 a tie; null or NaN missing). `instructions` gives the baseline file's order and is needed where rows are missing
+    or stand in another order. A row that comes twice counts once, the later one; where the baseline is the second
+    generator the preference is turned round.
+    """
+    difficulties = gamed_rows(gamed)
+    count = len({row.index for row in difficulties})
+    by_instruction = {row["instruction"]: row for row in annotations}
+    if instructions is None:
+        if len(by_instruction) != count:
+            raise BadInput(
+                f"{len(by_instruction)} of {count} instructions are judged; give the baseline's instructions in their "
+                "order, so that the missing ones are known"
+            )
+        instructions = list(by_instruction)
+    strange = [text for text in by_instruction if text not in set(instructions)]
+    if strange:
+        raise BadInput(
+            f"{len(strange)} annotations are of no known instruction, the first: {strange[0][:80]!r}"
+        )
+    rows = [by_instruction.get(text) for text in instructions]
+    preferences = [None if row is None else oriented_preference(row, baseline) for row in rows]
+    lengths = [(0, 0) if row is None else oriented_lengths(row, baseline) for row in rows]
+    plain = plain_win_rate(preferences)
+    rate, _ = length_controlled_win_rate(
+        preferences, [first for first, _ in lengths], [second for _, second in lengths], difficulties
+    )
+    missing = len(preferences) - plain.n
+    return PublishedScore(
+        rate.value, rate.standard_error, plain.value, plain.standard_error, plain.n, missing, missing == 0
+    )
+
+
+def is_turned(row: Mapping[str, Any], baseline: str) -> bool:
+    """Whether the baseline's output stands second."""
+    return row.get("generator_2") == baseline and row.get("generator_1") != baseline
+
+
+def oriented_preference(row: Mapping[str, Any], baseline: str) -> float | None:
+    """1 to 2, 2 for the tested model; None where it is missing."""
+    preference = row.get("preference")
+    value = preference_value(None if preference is None else float(preference))
+    if value is not None and not 1 <= value <= 2:
+        raise BadInput(
+            f"preference {value} of {row['instruction'][:80]!r}: must be from 1 to 2, or 0 for a tie"
+        )
+    return value if value is None or not is_turned(row, baseline) else 3 - value
+
+
+def oriented_lengths(row: Mapping[str, Any], baseline: str) -> tuple[int, int]:
+    """Characters of the baseline's and of the tested model's output."""
+    first, second = len(row["output_1"]), len(row["output_2"])
+    return (second, first) if is_turned(row, baseline) else (first, second)

@@ -3,6 +3,7 @@
 Data: the repository lmarena/arena-hard-auto below DATA_ROOT (data/arena-hard-v0.1/question.jsonl, .../model_answer/
 gpt-4-0314.jsonl, config/judge_config.yaml). Greedy, no system message. Game 1 shows the baseline as A, game 2 as B; a
 strong verdict counts three battles. A game without any label is asked about once more; one with two labels is dropped.
+`score_published` scores published battles, `score_judgments` published judgments.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluation.battles import Winner, battles_of, closed_form, extract_label, win_rate
+from evaluation.battles import BattleRate, Winner, battles_of, closed_form, extract_label, win_rate
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
 from evaluation.judge import Judge, Question, fill
+from evaluation.published_battles import published_rates
 from fusechat.command_line import read_yaml
 from fusechat.errors import BadInput
 
@@ -155,3 +157,30 @@ def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
         "games dropped": float(games.count(None)),
     }
     return Summary(rate.value, (high - low) / 2 / 1.96, breakdown)
+
+
+def score_published(
+    battles: Sequence[Mapping[str, Any]], baseline: str | None = None
+) -> dict[str, BattleRate]:
+    """Win rate against the baseline of each other model in published battles (arena_hard_battles.jsonl), best first.
+
+    Rows hold model_a, model_b and winner: model_a, model_b, one of their names, tie (or tie (bothbad)), or a verdict
+    label such as A>>B, which counts three battles. Other winners are dropped. Without `baseline` the one model that is
+    in every battle is taken. Where models also met each other, ratings are fitted over all battles together.
+    """
+    return published_rates(battles, baseline)
+
+
+def score_judgments(judgments: Sequence[Mapping[str, Any]]) -> dict[str, BattleRate]:
+    """Win rate by model of published judgments (model_judgment/<judge>/<model>.jsonl).
+
+    Rows hold model and games, the first with the model as B, the second as A; a game's label is its score, or is found
+    in its judgment. A question that comes twice counts once, the later one.
+    """
+    rows = {(row["model"], row["question_id"]): row for row in judgments}
+    by_model: dict[str, list[Winner]] = {}
+    for (model, _), row in rows.items():
+        for game, side in zip(row["games"], SIDES, strict=False):
+            label = game["score"] if "score" in game else extract_label(game.get("judgment") or "")[0]
+            by_model.setdefault(model, []).extend(battles_of(label, side))
+    return {model: win_rate(won) for model, won in by_model.items() if won}

@@ -3,7 +3,8 @@
 Data: livebench/coding, data_analysis, instruction_following, language, math, reasoning (split test), the questions of
 the three releases up to 2024-08-31 that were not removed by then. One user turn, greedy. How each task's answers are
 scored stands in evaluation/livebench/, one module a category, by the rules of August 2024. A task's score is the mean
-of its questions, a category's that of its tasks, the benchmark's that of the six categories.
+of its questions, a category's that of its tasks, the benchmark's that of the six categories. `table_means` and
+`judgment_means` of evaluation/livebench_means.py do the same for published tables and judgments.
 """
 
 from collections import Counter

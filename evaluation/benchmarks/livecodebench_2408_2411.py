@@ -4,6 +4,7 @@ Data: DATA_ROOT/livecodebench/code_generation_lite (test.jsonl to test6.jsonl, o
 DATA_ROOT/lighteval/code_generation_lite, else the former's files from the Hub. The wording of the request is this
 project's own. Every sample must pass the public and the private tests; score: mean share of passing samples, also by
 difficulty. Beginning and end are dates, not times: an end at midnight would lose contests of the last day.
+`score_published` scores the submissions of other models.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,9 +72,9 @@ def checked_rows(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def in_window(contest_date: str) -> bool:
-    """Whether a contest's day lies in the window, both ends included."""
-    return FIRST_DAY <= str(contest_date)[:10] <= LAST_DAY
+def in_window(contest_date: object, first_day: str = FIRST_DAY, last_day: str = LAST_DAY) -> bool:
+    """Whether a contest's day lies in the window, both ends included; the date may be a text or a time."""
+    return first_day <= str(contest_date)[:10] <= last_day
 
 
 def item_of(row: dict[str, Any]) -> Item:
@@ -127,3 +128,25 @@ def score(
             )
         )  # fmt: skip
     return scores
+
+
+def score_published(
+    submission: Iterable[Mapping[str, Any]], first_day: str = FIRST_DAY, last_day: str = LAST_DAY
+) -> dict[str, float]:
+    """pass@1 in percent of a published submission in the window: overall, by difficulty, and the problems counted.
+
+    Rows hold question_id, contest_date, difficulty and graded_list (one verdict a sample; `pass@1` where it is not
+    there). A problem that comes twice counts once, the later row.
+    """
+    rows = {row["question_id"]: row for row in submission}
+    window = [row for row in rows.values() if in_window(row["contest_date"], first_day, last_day)]
+    if not window:
+        raise BadInput(f"livecodebench: the submission has no problem from {first_day} to {last_day}")
+    shares: dict[str, list[float]] = {}
+    for row in window:
+        graded = row.get("graded_list")
+        share = sum(map(bool, graded)) / len(graded) if graded else float(row.get("pass@1") or 0.0)
+        for name in ("pass@1", f"difficulty: {row.get('difficulty')}"):
+            shares.setdefault(name, []).append(share)
+    means = {name: 100 * sum(values) / len(values) for name, values in sorted(shares.items())}
+    return {**means, "problems": float(len(window))}

@@ -3,9 +3,10 @@
 Data: the repository lm-sys/FastChat below DATA_ROOT (fastchat/llm_judge/data: mt_bench/question.jsonl,
 mt_bench/reference_answer/gpt-4.jsonl, judge_prompts.jsonl). The judge sees reference answers for maths, reasoning and
 coding; the second turn is rated with the whole conversation before it. A text without a rating is left out.
+`score_published` scores the judgments of other models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
@@ -24,6 +25,9 @@ TEMPERATURES = {
     "writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1,
     "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0,
 }  # fmt: skip
+# Questions 81 to 160, ten a category.
+FIRST_QUESTION = 81
+CATEGORY_ORDER = ("writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities")
 WITH_REFERENCE = ("math", "reasoning", "coding")
 MAX_TOKENS, JUDGE_TOKENS = 1024, 2048
 
@@ -138,3 +142,36 @@ def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
         means[f"category: {category}"] = sum(values) / len(values)
     means["texts without a rating"] = float(2 * len(scores) - len(rated))
     return Summary(means["all turns"], standard_error([rating for _, rating, _ in rated]), means)
+
+
+def score_published(judgments: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Means by model of published single-answer judgments (model_judgment/<judge>_single.jsonl).
+
+    Rows hold question_id, model, turn and judgment; the rating is read from the judgment again (from `score` where
+    there is no text). Each model gets its mean over all rated rows, those by turn and by category, and how many texts
+    hold no rating; those are left out, as a score of -1 is.
+    """
+    by_model: dict[str, list[tuple[int, int, float | None]]] = {}
+    for row in judgments:
+        by_model.setdefault(row["model"], []).append((row["question_id"], row["turn"], rating_of_row(row)))
+    means = {}
+    for model, rows in by_model.items():
+        rated = [(question, turn, rating) for question, turn, rating in rows if rating is not None]
+        if rated:
+            means[model] = means_by_turn((turn, rating) for _, turn, rating in rated)
+            for index, category in enumerate(CATEGORY_ORDER):
+                values = [
+                    rating for question, _, rating in rated if (question - FIRST_QUESTION) // 10 == index
+                ]
+                if values:
+                    means[model][f"category: {category}"] = sum(values) / len(values)
+            means[model]["texts without a rating"] = float(len(rows) - len(rated))
+    return means
+
+
+def rating_of_row(row: Mapping[str, Any]) -> float | None:
+    """The rating in the judge's text; the stored score where the text is not there."""
+    if row.get("judgment") is not None:
+        return extract_rating(row["judgment"])
+    score = row.get("score")
+    return None if score is None or not score >= 0 else float(score)
