@@ -10,7 +10,7 @@ import numpy as np
 from scoring.pairing.answer_table import AnswerTable
 from scoring.pairing.candidates import SLACK, Pair
 from scoring.pairing.decisions import DatasetDecisions
-from scoring.pairing.reported import CATEGORIES, reported_row
+from scoring.pairing.reported import CATEGORIES, REPORTED, reported_row
 from scoring.pairing.spread import spread_figures
 
 MARGIN_BINS = 20
@@ -207,6 +207,8 @@ def compose(table: AnswerTable, datasets: Sequence[DatasetDecisions]) -> dict[st
         },
         "length_bias": {domain: length_bias(table, pairs) for domain, pairs in pairs_of.items()},
         "win_shares": win_shares(table),
+        # The report's whole table, for whoever shows this one beside it.
+        "reported": {"datasets": [row._asdict() for row in REPORTED]},
     }
 
 
