@@ -13,11 +13,15 @@ from typing import NamedTuple, TypeVar
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
 from evaluation.dataset_files import Sources
+from evaluation.downloads import GitHubFiles
 from fusechat.errors import BadInput
 from fusechat.math_answers import AnswerChecker, find_answer, normalise_answer
 
 OWN_INSTRUCTION = "Think through the problem step by step, and write your final answer inside \\boxed{}."
 REPOSITORY, TEMPLATE = "QwenLM/Qwen2.5-Math", "qwen25-math-cot"
+INSTRUCTION_FILES = GitHubFiles(
+    REPOSITORY, "a45202bd16f1ec06f433442dc1152d0074773465", ("evaluation/utils.py",)
+)
 MAX_EXTRACTED_CHARACTERS = 1_000
 
 Key = TypeVar("Key", bound=Hashable)

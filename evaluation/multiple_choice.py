@@ -1,7 +1,7 @@
 """The multiple-choice benchmarks' common protocol: zero-shot chain of thought, a letter at the end, greedy.
 
-The wording of the request is this project's own; it asks, like the zero-shot prompt of Meta's Llama-3.1 evaluations,
-for a closing sentence that names the best answer's letter. Extraction follows MMLU-Pro's script.
+The request asks for a closing sentence that names the best answer's letter: by the instruction of Meta's Llama-3.1
+evaluations where lm-evaluation-harness's copy is below DATA_ROOT, else in words of our own. Extraction follows MMLU-Pro's script.
 """
 
 import re
@@ -9,10 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
+from evaluation.dataset_files import Sources
+from evaluation.downloads import GitHubFiles
+from fusechat.command_line import read_yaml
+from fusechat.errors import BadInput
 
 LETTERS = "ABCDEFGHIJ"
 REQUEST = "Read the question and its options, and find the option that is most likely to be right."
-CLOSING = (
+HARNESS = "EleutherAI/lm-evaluation-harness"
+HARNESS_FILE = "lm_eval/tasks/llama3/instruct/mmlu_cot/_mmlu_cot_llama_template_yaml"
+INSTRUCTION_FILES = GitHubFiles(HARNESS, "v0.4.13", (HARNESS_FILE,))
+OWN_CLOSING = (
     "For a simple question, answer in a sentence or two. For a hard one, work through it step by step, each step under "
     "a short heading. In either case end with this sentence, X being the letter of one option: "
     '"The best answer is X."\n\nLet us think step by step.'
@@ -25,7 +32,23 @@ _ANSWER_COLON = re.compile(r"[aA]nswer:\s*([A-J])")
 _LONE_LETTER = re.compile(r"\b[A-J]\b")
 
 
+def closing_instruction(sources: Sources) -> str:
+    """What stands behind the options: Meta's instruction where it is there, without its list of four letters."""
+    folder = sources.local_folder(HARNESS)
+    path = folder / HARNESS_FILE if folder is not None else None
+    if path is None or not path.is_file():
+        return OWN_CLOSING
+    text = str(read_yaml(path).get("doc_to_text") or "")
+    behind = text.rpartition("{{choices[3]}}")[2].strip()
+    if not behind:
+        raise BadInput(
+            f"{path}: its doc_to_text has nothing behind the options; use the file of version 0.4.13"
+        )
+    return "\n".join(line for line in behind.split("\n") if not line.startswith("where the ["))
+
+
 def choice_item(
+    closing: str,
     item_id: str,
     question: str,
     options: Sequence[str],
@@ -36,7 +59,7 @@ def choice_item(
 ) -> Item:
     """One question with lettered options."""
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    text = "\n".join([REQUEST, f"Question: {question}", "Options:", *lines, CLOSING])
+    text = "\n".join([REQUEST, f"Question: {question}", "Options:", *lines, "", closing])
     return Item(
         item_id=item_id,
         messages=({"role": "user", "content": text},),

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Args(StepArgs):
-    """Settings of report.py. --overwrite: replace OUTPUT although it is no report of this script."""
+    """Settings of report.py."""
 
     run_dir: Path
     """Folder of the run."""
     output: Path | None = None
     """The HTML file (default: RUN_DIR/report.html)."""
+    overwrite: bool = False
+    """Replace OUTPUT although it is no report of this script; an earlier report is replaced in any case."""
     max_rows: int | None = None
     """Carry at most the first N pairs and the first N SFT rows (they are in mixed order); default: all of them."""
 
@@ -63,8 +65,9 @@ def main() -> None:
 
     folder = RunFolder(args.run_dir, output.parent)
     check(args, output)
-    manifest = Manifest(script=__file__, args=args)
     content = read_run(folder, args.max_rows)
+    paths = content.paths(folder)
+    manifest = Manifest(script=__file__, args=args, inputs={"run_dir": paths} if paths else None)
     page = render_page(page_context(folder, content, args.max_rows)).encode("utf-8", "replace")
     write_atomically(output, page)
     counts: dict[str, Any] = {

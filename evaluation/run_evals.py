@@ -1,12 +1,13 @@
-"""Evaluate one or more models on benchmarks: generate with vLLM, score, compare with the first model.
+r"""Evaluate one or more models on benchmarks: generate with vLLM, score, compare with the first model.
 
     python evaluation/run_evals.py --model base=runs/demo/models/base sft=runs/demo/models/sft \
         --benchmarks demo_word_problems humaneval --heldout runs/demo/heldout.jsonl --output-dir runs/demo/evaluation
 
 Reads models (folders or Hub ids) and benchmark data (`--data-root` in the Hub's layout, `--heldout` for the demo's
 problems). Writes OUTPUT_DIR/generations/<model>/<benchmark>.jsonl, OUTPUT_DIR/items/<model>/<benchmark>.jsonl (one
-scored line an item), OUTPUT_DIR/scores.json, scores.md, scores.tex and, where complete, pictures. `--rescore` scores the generations that are
-there again, without any model. A benchmark with a missing item gets no score and makes the exit status 2.
+scored line an item), OUTPUT_DIR/scores.json, scores.md, scores.tex and, where complete, pictures. `--rescore` scores
+the generations that are there again, without any model. A benchmark with a missing item gets no score and makes the
+exit status 2. `--download-only` fetches data and judge prompts for machines without a network.
 """
 
 import json
@@ -17,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluation.benchmark import KNOWN, load_benchmark
+from evaluation.benchmark import KNOWN, REPORT_ORDER, load_benchmark
 from evaluation.dataset_files import Sources
+from evaluation.downloads import download, download_models
 from evaluation.generating import Model, Settings, Work, generate, plan_work
 from evaluation.judge import JudgeSettings
 from evaluation.plots import draw
@@ -26,6 +28,7 @@ from evaluation.results import Loaded, ScoringSettings, assemble, incomplete, sc
 from evaluation.tables import latex_table, markdown_table
 from fusechat.command_line import StepArgs, parse_args, run
 from fusechat.errors import BadInput
+from fusechat.folder_lock import lock_folder
 from fusechat.model_folder import check_model_folder
 from fusechat.output_file import write_atomically, write_json
 from fusechat.run_manifest import differing_settings
@@ -38,12 +41,14 @@ class Args(StepArgs):
 
     model: list[str] = field(default_factory=list)
     """Models as NAME=PATH, or a path or Hub id (then its last part is the name); the first is compared with."""
-    benchmarks: list[str]
-    """Names of the benchmarks; an unknown name lists the known ones."""
-    output_dir: Path
+    benchmarks: list[str] = field(default_factory=lambda: list(REPORT_ORDER))
+    """Names of the benchmarks (default: the report's 14); an unknown name lists the known ones."""
+    output_dir: Path = Path("runs/evaluation")
     """Folder that gets generations, scored items and tables."""
     data_root: Path | None = None
     """Folder with datasets in the Hub's layout (DIR/org/name); looked in before the Hub."""
+    download_only: bool = False
+    """Fetch what the benchmarks (and models named by a Hub id) need to --data-root, tell its size, and end."""
     heldout: Path | None = None
     """Prompts file of demo_word_problems (default: DATA_ROOT/fusechat-demo/word-problems/heldout.jsonl)."""
     limit: int | None = None
@@ -88,13 +93,20 @@ def evaluate(args: Args) -> dict[str, Any]:
     if not args.rescore:
         for model in models:
             check_model_folder(model.path)
-    tracker = start_tracking(
-        args.report_to, step="evaluate", name=args.run_name, config={**vars(args)}, directory=args.output_dir
-    )
+    # Judgments are paid for, and tables are of all models: one run at a time in this folder.
+    with lock_folder(args.output_dir, doing="evaluating"):
+        return generate_and_score(args, models, loaded)
+
+
+def generate_and_score(args: Args, models: Sequence[Model], loaded: Sequence[Loaded]) -> dict[str, Any]:
+    """What the evaluation does once all of its input is known to be good."""
     works = {model.name: [plan(model, one, args) for one in loaded] for model in models}
     for model in models:
         for work in works[model.name]:
             check_finished(work, rescore=args.rescore)
+    tracker = start_tracking(
+        args.report_to, step="evaluate", name=args.run_name, config={**vars(args)}, directory=args.output_dir
+    )
     if not args.rescore:
         for model in models:
             generate(model, works[model.name], args.tensor_parallel_size)
@@ -109,6 +121,19 @@ def evaluate(args: Args) -> dict[str, Any]:
     print(f"\n{table}\n-> {args.output_dir / 'scores.md'}, scores.json, items/, generations/")
     report(tracker, results, pictures)
     return results
+
+
+def fetch(args: Args) -> None:
+    """Everything that a machine without a network needs, below --data-root; then each benchmark is read from there."""
+    if args.data_root is None:
+        raise BadInput("--download-only: needs --data-root DIR, the folder to fetch to")
+    names = list(dict.fromkeys(args.benchmarks))
+    download(
+        [need for name in names for need in getattr(load_benchmark(name), "DOWNLOADS", ())], args.data_root
+    )
+    download_models([model.path for model in named_models(args)] if args.model else [])
+    for name in names:
+        print(f"{name}: {len(load_items(name, args).items)} items", flush=True)
 
 
 def check_numbers(args: Args) -> None:
@@ -232,6 +257,9 @@ def main() -> None:
     unknown = [name for name in args.benchmarks if name not in KNOWN]
     if unknown or not args.benchmarks:
         raise BadInput(f"--benchmarks {' '.join(unknown)}: not there; known are: {', '.join(KNOWN)}")
+    if args.download_only:
+        fetch(args)
+        return
     gaps = incomplete(evaluate(args))
     if gaps:
         raise BadInput("not complete, so not scored: " + "; ".join(gaps) + ". The same command goes on")

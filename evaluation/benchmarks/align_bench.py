@@ -5,7 +5,6 @@ read from its judge.py, which is not run). The score is the mean of two halves: 
 (the other six categories). A text without a rating is left out and counted.
 """
 
-import ast
 import json
 import re
 import statistics
@@ -15,7 +14,9 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.downloads import GitHubFiles
 from evaluation.judge import Question, fill
+from evaluation.published_texts import assigned_text
 from evaluation.summary import standard_error
 from fusechat.errors import BadInput
 
@@ -24,6 +25,15 @@ SCALE = 10.0
 NEEDS_JUDGE = True
 REPORT_JUDGE = "gpt-4-0613"
 REPOSITORY = "THUDM/AlignBench"
+DOWNLOADS = (
+    GitHubFiles(
+        REPOSITORY, "5b79d4a84e566db26e755c719935c62a0e1b0527",
+        (
+            "data/data_v1.1_release.jsonl", "judge.py", "config/subcategory_question_mapping.json",
+            "config/dimension_set.json", "config/dimension_definition.json",
+        ),
+    ),
+)  # fmt: skip
 REASONING = ("数学计算", "逻辑推理")
 CREATIVE = ("文本写作", "角色扮演", "综合问答")  # sampled at 0.7, the others at 0.1
 OVERALL = "综合得分"
@@ -37,7 +47,7 @@ def load(sources: Sources) -> list[Item]:
     """Questions with their judge prompts, filled but for the answer."""
     folder = sources.local_folder(REPOSITORY)
     if folder is None:
-        raise BadInput(f"align_bench: give --data-root DIR with a clone of github.com/{REPOSITORY} below it")
+        raise BadInput(f"align_bench: {REPOSITORY} is not below --data-root; fetch it with --download-only")
     path = folder / "data" / "data_v1.1_release.jsonl"
     rows = read_rows(path)
     check_columns(rows, ("question_id", "category", "subcategory", "question", "reference"), str(path))
@@ -61,13 +71,7 @@ def load(sources: Sources) -> list[Item]:
 
 def judge_template(folder: Path) -> str:
     """The text that judge.py gives the name base_prompt, its doubled braces made single."""
-    source = (folder / "judge.py").read_text(encoding="utf-8") if (folder / "judge.py").is_file() else ""
-    for node in ast.walk(ast.parse(source)):
-        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
-            continue
-        if any(isinstance(target, ast.Name) and target.id == "base_prompt" for target in node.targets):
-            return str(node.value.value).replace("{{", "{").replace("}}", "}")
-    raise BadInput(f"{folder}/judge.py: holds no base_prompt; use the repository's first release")
+    return assigned_text(folder / "judge.py", "base_prompt").replace("{{", "{").replace("}}", "}")
 
 
 def dimension_list(folder: Path, subcategory: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.downloads import GitHubFiles, HubFiles
 from evaluation.judge import Judgment, Question, fill
 from evaluation.length_control import (
     gamed_rows,
@@ -32,6 +33,10 @@ NEEDS_JUDGE = True
 REPORT_JUDGE = "gpt-4-1106-preview"
 REPOSITORY = "tatsu-lab/alpaca_eval"
 PROMPT_FILE = "evaluators_configs/alpaca_eval_clf_gpt4_turbo/alpaca_eval_clf.txt"
+DOWNLOADS = (
+    HubFiles(REPOSITORY, ("alpaca_eval_gpt4_baseline.json", "df_gamed.csv")),
+    GitHubFiles(REPOSITORY, "cd543a149df89434d8a54582c0151c0b945c3d20", (f"src/alpaca_eval/{PROMPT_FILE}",)),
+)
 
 _PART = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>|$)", re.DOTALL)
 
@@ -61,7 +66,11 @@ def load(sources: Sources) -> list[Item]:
 def prompt_parts(sources: Sources) -> list[tuple[str, str]]:
     """(role, text) of the judge's prompt."""
     folder = sources.local_folder(REPOSITORY)
-    candidates = [folder / "alpaca_eval_clf.txt"] if folder is not None else []
+    candidates = (
+        [folder / "alpaca_eval_clf.txt", folder / "src" / "alpaca_eval" / PROMPT_FILE]
+        if folder is not None
+        else []
+    )
     spec = importlib.util.find_spec("alpaca_eval")
     for location in (spec.submodule_search_locations or []) if spec else []:
         candidates.append(Path(location) / PROMPT_FILE)

@@ -5,17 +5,20 @@ Score: share of right answers; one problem is 2.5 points.
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources
-from evaluation.maths_protocol import greedy_maths, instruction, maths_item, score_maths
+from evaluation.downloads import HubFiles
+from evaluation.maths_protocol import INSTRUCTION_FILES, greedy_maths, instruction, maths_item, score_maths
 
 TITLE = "AMC 23"
 SCALE = 100.0
+REPOSITORY = "math-ai/amc23"
+DOWNLOADS = (HubFiles(REPOSITORY, ("data/test-*", "test*")), INSTRUCTION_FILES)
 
 score = score_maths
 
 
 def load(sources: Sources) -> list[Item]:
     """Answers are stored as floats (27.0)."""
-    rows = sources.rows("math-ai/amc23", split="test", columns=("question", "answer"))
+    rows = sources.rows(REPOSITORY, split="test", columns=("question", "answer"))
     sentence = instruction(sources)
     return [
         maths_item(sentence, f"amc23-{row.get('id', index)}", row["question"], whole_number(row["answer"]))

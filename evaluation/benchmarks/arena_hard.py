@@ -14,6 +14,7 @@ from typing import Any, Literal
 from evaluation.battles import BattleRate, Winner, battles_of, closed_form, extract_label, win_rate
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.downloads import GitHubFiles
 from evaluation.judge import Judge, Question, fill
 from evaluation.published_battles import published_rates
 from fusechat.command_line import read_yaml
@@ -25,6 +26,16 @@ NEEDS_JUDGE = True
 REPORT_JUDGE = "gpt-4-1106-preview"
 REPOSITORY = "lmarena/arena-hard-auto"
 BASELINE = "gpt-4-0314"
+# The last files in the layout of v0.1.
+DOWNLOADS = (
+    GitHubFiles(
+        REPOSITORY, "74e8b6f0ae60529b62c4c2feb71a479ae1311e2d",
+        (
+            "data/arena-hard-v0.1/question.jsonl", f"data/arena-hard-v0.1/model_answer/{BASELINE}.jsonl",
+            "config/judge_config.yaml",
+        ),
+    ),
+)  # fmt: skip
 JUDGE_TOKENS = 4096
 AGAIN = "Please go on with your judgment, and end it with one of the verdict labels."
 SIDES: tuple[Literal["A", "B"], ...] = ("B", "A")  # the model's side in game 1 and game 2
@@ -34,7 +45,7 @@ def load(sources: Sources) -> list[Item]:
     """Questions with the baseline's answer and the judge's texts."""
     folder = sources.local_folder(REPOSITORY)
     if folder is None:
-        raise BadInput(f"arena_hard: give --data-root DIR with a clone of github.com/{REPOSITORY} below it")
+        raise BadInput(f"arena_hard: {REPOSITORY} is not below --data-root; fetch it with --download-only")
     data = folder / "data" / "arena-hard-v0.1"
     questions = read_rows(data / "question.jsonl")
     is_new = bool(questions) and "uid" in questions[0]

@@ -9,11 +9,19 @@ import random
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources
-from evaluation.multiple_choice import choice_item, greedy_choice, score_choices
+from evaluation.downloads import HubFiles
+from evaluation.multiple_choice import (
+    INSTRUCTION_FILES,
+    choice_item,
+    closing_instruction,
+    greedy_choice,
+    score_choices,
+)  # fmt: skip
 
 TITLE = "GPQA-Diamond"
 SCALE = 100.0
 SHUFFLE_SEED = 0
+DOWNLOADS = (HubFiles("jeggers/gpqa_formatted", ("diamond/*",)), INSTRUCTION_FILES)
 
 score = score_choices
 
@@ -23,9 +31,12 @@ def load(sources: Sources) -> list[Item]:
     if sources.local_folder("jeggers/gpqa_formatted") is None and sources.local_folder("Idavidrein/gpqa"):
         return original_items(sources)
     columns = ("Question", "options", "answer")
+    closing = closing_instruction(sources)
     rows = sources.rows("jeggers/gpqa_formatted", config="diamond", split="train", columns=columns)
     return [
-        choice_item(f"gpqa-{index}", row["Question"], row["options"], int(row["answer"]), private=True)
+        choice_item(
+            closing, f"gpqa-{index}", row["Question"], row["options"], int(row["answer"]), private=True
+        )
         for index, row in enumerate(rows)
     ]
 
@@ -35,13 +46,16 @@ def original_items(sources: Sources) -> list[Item]:
     wrong = ("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
     columns = ("Question", "Correct Answer", *wrong)
     rows = sources.rows("Idavidrein/gpqa", config="gpqa_diamond", split="train", columns=columns)
+    closing = closing_instruction(sources)
     items = []
     for index, row in enumerate(rows):
         order = [0, 1, 2, 3]
         random.Random(f"{SHUFFLE_SEED}/{index}").shuffle(order)
         options = [row["Correct Answer"], *(row[name] for name in wrong)]
         shuffled = [options[position].strip() for position in order]
-        items.append(choice_item(f"gpqa-{index}", row["Question"], shuffled, order.index(0), private=True))
+        items.append(
+            choice_item(closing, f"gpqa-{index}", row["Question"], shuffled, order.index(0), private=True)
+        )
     return items
 
 

@@ -2,17 +2,20 @@
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources
-from evaluation.maths_protocol import greedy_maths, instruction, maths_item, score_maths
+from evaluation.downloads import HubFiles
+from evaluation.maths_protocol import INSTRUCTION_FILES, greedy_maths, instruction, maths_item, score_maths
 
 TITLE = "GSM8K"
 SCALE = 100.0
+REPOSITORY = "openai/gsm8k"
+DOWNLOADS = (HubFiles(REPOSITORY, ("main/test-*",)), INSTRUCTION_FILES)
 
 score = score_maths
 
 
 def load(sources: Sources) -> list[Item]:
     """The gold answer stands behind ####, with thousands separators."""
-    rows = sources.rows("openai/gsm8k", config="main", split="test", columns=("question", "answer"))
+    rows = sources.rows(REPOSITORY, config="main", split="test", columns=("question", "answer"))
     sentence = instruction(sources)
     return [
         maths_item(

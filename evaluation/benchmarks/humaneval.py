@@ -9,12 +9,17 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources, check_columns
+from evaluation.downloads import HubFiles
 from evaluation.evalplus_protocol import code_item, greedy_code, score_code, source_lines
 from fusechat.errors import BadInput
 from fusechat.records import Tests
 
 TITLE = "HumanEval"
 SCALE = 100.0
+DOWNLOADS = (
+    HubFiles("openai/openai_humaneval", ("openai_humaneval/*",)),
+    HubFiles("evalplus/humanevalplus", ("data/*",)),
+)
 COLUMNS = ("task_id", "prompt", "entry_point", "test")
 
 score = score_code

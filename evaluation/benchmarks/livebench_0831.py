@@ -13,6 +13,7 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources
+from evaluation.downloads import HubFiles
 from evaluation.livebench import data_analysis, language, mathematics, reasoning
 from evaluation.livebench.coding import coding_outcomes
 from evaluation.livebench.instruction_following import score_instructions
@@ -25,6 +26,18 @@ TITLE = "LiveBench 0831"
 SCALE = 100.0
 # A question counts in its task, a task in its category, a category in the whole.
 MEAN_LEVELS = ("category", "task")
+# Commits of the six datasets that have these releases.
+REVISIONS = {
+    "coding": "a958549fdd8aa57be0a3fafe7b205ffc160ed5f4",
+    "data_analysis": "31b9661ff678df9958e2f7fa228427f4c858c1a1",
+    "instruction_following": "0868379c4b5cf62aeacaf8be4f08fced815c81bb",
+    "language": "3ada32a2e53d5e04e57fa503384cb85ce9116c40",
+    "math": "bb66571c8ccf32d3df9e6f48b920d3770ff4aacb",
+    "reasoning": "6fc6498a5dfba553f69f4413feabade1f1a2d384",
+}
+DOWNLOADS = tuple(
+    HubFiles(f"livebench/{name}", ("data/test-*",), commit) for name, commit in REVISIONS.items()
+)
 RELEASES = ("2024-06-24", "2024-07-26", "2024-08-31")
 QUESTIONS = {
     "LCB_generation": 78, "coding_completion": 50, "cta": 50, "tablejoin": 50, "tablereformat": 50, "AMPS_Hard": 100,

@@ -1,13 +1,14 @@
 """LiveCodeBench, problems of contests from 2024-08-01 to 2024-11-30 (223 in release 5); pass@1 over 10 samples.
 
 Data: DATA_ROOT/livecodebench/code_generation_lite (test.jsonl to test6.jsonl, one part a release), else
-DATA_ROOT/lighteval/code_generation_lite, else the former's files from the Hub. The wording of the request is this
-project's own. Every sample must pass the public and the private tests; score: mean share of passing samples, also by
+DATA_ROOT/lighteval/code_generation_lite, else the former's files from the Hub. The request is LiveCodeBench's where a
+copy of its prompts is below DATA_ROOT, else in words of our own. Every sample must pass the public and the private tests; score: mean share of passing samples, also by
 difficulty. Beginning and end are dates, not times: an end at midnight would lose contests of the last day.
 `score_published` scores the submissions of other models.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
 from evaluation.code_runs import Program, run_programs
 from evaluation.contest_programs import contest_program, contest_tests, first_fenced_block
 from evaluation.dataset_files import Sources, check_columns, iterate_rows
+from evaluation.downloads import GitHubFiles, HubFiles
+from evaluation.published_texts import assigned_text, text_beginning
 from fusechat.errors import BadInput
 
 TITLE = "LiveCodeBench 2408-2411"
@@ -24,15 +27,30 @@ PROBLEMS = 223
 PARTS = ("test.jsonl", "test2.jsonl", "test3.jsonl", "test4.jsonl", "test5.jsonl", "test6.jsonl")
 SAMPLES = 10
 REPOSITORY, TWIN = "livecodebench/code_generation_lite", "lighteval/code_generation_lite"
+RUNNER, PROMPTS = "LiveCodeBench/LiveCodeBench", "lcb_runner/prompts/code_generation.py"
+DOWNLOADS = (
+    HubFiles(REPOSITORY, PARTS[:5]),  # release 5; the sixth part's contests are later
+    GitHubFiles(RUNNER, "28fef95ea8c9f7a547c8329f2cd3d32b92c1fa24", (PROMPTS,)),
+)
 COLUMNS = (
     "question_content", "question_id", "contest_date", "starter_code", "difficulty", "public_test_cases",
     "private_test_cases", "metadata",
 )  # fmt: skip
-SYSTEM = "You are an experienced Python programmer. You get a problem statement and write a correct program that passes all tests."
-WITH_STARTER = "Complete the following starter code, and put the whole program into a Python fence."
-WITH_STDIN = (
-    "The program reads its input from stdin and prints its answer to stdout. Put it into a Python fence."
-)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The sentences around a problem; those of our own where LiveCodeBench's file is not there."""
+
+    system: str = (
+        "You are an experienced Python programmer. You get a problem statement and write a correct program that passes "
+        "all tests."
+    )
+    with_starter: str = "Complete the following starter code, and put the whole program into a Python fence."
+    with_stdin: str = (
+        "The program reads its input from stdin and prints its answer to stdout. Put it into a Python fence."
+    )
+    cue: str = "### Answer"
 
 
 def load(sources: Sources) -> list[Item]:
@@ -46,7 +64,22 @@ def load(sources: Sources) -> list[Item]:
         print(
             f"note: livecodebench: {len(rows)} problems in the window; release 5 has {PROBLEMS}", flush=True
         )
-    return [item_of(row) for row in rows]
+    words = wording(sources)
+    return [item_of(row, words) for row in rows]
+
+
+def wording(sources: Sources) -> Wording:
+    """LiveCodeBench's own generic prompt where its file is below DATA_ROOT."""
+    folder = sources.local_folder(RUNNER)
+    if folder is None or not (folder / PROMPTS).is_file():
+        return Wording()
+    path = folder / PROMPTS
+    return Wording(
+        assigned_text(path, "SYSTEM_MESSAGE_GENERIC"),
+        assigned_text(path, "FORMATTING_MESSAGE_WITH_STARTER_CODE"),
+        assigned_text(path, "FORMATTING_WITHOUT_STARTER_CODE"),
+        text_beginning(path, "get_generic_question_template_answer", "### Answer"),
+    )
 
 
 def all_rows(sources: Sources) -> Iterator[dict[str, Any]]:
@@ -77,16 +110,16 @@ def in_window(contest_date: object, first_day: str = FIRST_DAY, last_day: str = 
     return first_day <= str(contest_date)[:10] <= last_day
 
 
-def item_of(row: dict[str, Any]) -> Item:
-    """One problem with its tests."""
-    starter = row["starter_code"].strip("\n")
+def item_of(row: dict[str, Any], words: Wording) -> Item:
+    """One problem with its tests, in LiveCodeBench's layout."""
+    starter = row["starter_code"]
     form = (
-        f"{WITH_STARTER}\n```python\n{starter}\n```"
-        if starter.strip()
-        else f"{WITH_STDIN}\n```python\n# program\n```"
+        f"{words.with_starter}\n```python\n{starter}"
+        if starter
+        else f"{words.with_stdin}\n```python\n# YOUR CODE HERE"
     )
-    text = f"### Question\n{row['question_content']}\n\n### Format\n{form}\n\n### Answer"
-    messages = ({"role": "system", "content": SYSTEM}, {"role": "user", "content": text})
+    text = f"### Question:\n{row['question_content']}\n\n### Format: {form}\n```\n\n{words.cue}"
+    messages = ({"role": "system", "content": words.system}, {"role": "user", "content": text})
     # The tests stay packed until they are run.
     fields = {"row": row, "groups": {"difficulty": row["difficulty"]}}
     return Item(item_id=f"lcb-{row['question_id']}", messages=messages, fields=fields)

@@ -5,13 +5,15 @@ Gold answer: the last box of the solution. Score: share of right answers; also b
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources
-from evaluation.maths_protocol import greedy_maths, instruction, maths_item, score_maths
+from evaluation.downloads import HubFiles
+from evaluation.maths_protocol import INSTRUCTION_FILES, greedy_maths, instruction, maths_item, score_maths
 from fusechat.errors import BadInput
 from fusechat.math_answers.extraction import last_boxed
 
 TITLE = "MATH"
 SCALE = 100.0
 REPOSITORY = "EleutherAI/hendrycks_math"
+DOWNLOADS = (HubFiles(REPOSITORY, ("*/test-*",)), INSTRUCTION_FILES)
 SUBJECTS = (
     "algebra", "counting_and_probability", "geometry", "intermediate_algebra", "number_theory", "prealgebra",
     "precalculus",

@@ -8,12 +8,14 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources
+from evaluation.downloads import HubFiles
 from evaluation.evalplus_protocol import code_item, greedy_code, score_code
 from fusechat.errors import BadInput
 from fusechat.records import Tests
 
 TITLE = "MBPP"
 SCALE = 100.0
+DOWNLOADS = (HubFiles("evalplus/mbppplus", ("data/*",)),)
 
 score = score_code
 

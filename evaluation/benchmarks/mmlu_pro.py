@@ -5,10 +5,20 @@ Score: share of right letters over all questions; also by subject. Zero-shot, so
 
 from evaluation.benchmark import Generating, Item
 from evaluation.dataset_files import Sources
-from evaluation.multiple_choice import choice_item, greedy_choice, score_choices, without_not_available
+from evaluation.downloads import HubFiles
+from evaluation.multiple_choice import (
+    INSTRUCTION_FILES,
+    choice_item,
+    closing_instruction,
+    greedy_choice,
+    score_choices,
+    without_not_available,
+)  # fmt: skip
 
 TITLE = "MMLU-Pro"
 SCALE = 100.0
+REPOSITORY = "TIGER-Lab/MMLU-Pro"
+DOWNLOADS = (HubFiles(REPOSITORY, ("data/test-*",)), INSTRUCTION_FILES)
 
 score = score_choices
 
@@ -16,9 +26,11 @@ score = score_choices
 def load(sources: Sources) -> list[Item]:
     """Questions in the data's order."""
     columns = ("question_id", "question", "options", "answer_index", "category")
-    rows = sources.rows("TIGER-Lab/MMLU-Pro", split="test", columns=columns)
+    rows = sources.rows(REPOSITORY, split="test", columns=columns)
+    closing = closing_instruction(sources)
     return [
         choice_item(
+            closing,
             f"mmlu_pro-{row['question_id']}", row["question"], without_not_available(row["options"]),
             int(row["answer_index"]), subject=row["category"],
         )

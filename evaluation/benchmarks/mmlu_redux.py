@@ -1,7 +1,7 @@
 """MMLU-redux, 2,778 re-annotated MMLU questions; the answer is a JSON object with a letter, as in ZeroEval.
 
-Data: WildEval/ZeroEval (config mmlu-redux, split test); the right choice is given by its text. The wording of the
-request is this project's own. Score: share of right letters; no answer is wrong.
+Data: WildEval/ZeroEval (config mmlu-redux, split test); the right choice is given by its text. The request is
+ZeroEval's where its template is below DATA_ROOT, else in words of our own. Score: share of right letters; no answer is wrong.
 """
 
 import json
@@ -11,14 +11,22 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
 from evaluation.dataset_files import Sources
+from evaluation.downloads import GitHubFiles, HubFiles
+from evaluation.judge import fill
 from evaluation.multiple_choice import LETTERS
+from evaluation.published_texts import assigned_text
 from fusechat.errors import BadInput
 
 TITLE = "MMLU-redux"
 SCALE = 100.0
-REQUEST = (
+REPOSITORY, TEMPLATE = "WildEval/ZeroEval", "src/templates/MCQA.py"
+DOWNLOADS = (
+    HubFiles(REPOSITORY, ("mmlu-redux/*",)),
+    GitHubFiles(REPOSITORY, "8c1485edf12c6efb5f69135a562927c5ad484059", (TEMPLATE,)),
+)
+OWN_REQUEST = (
     "Answer this multiple-choice question. Reason first, then choose one option.\n\n"
-    "Question:\n{question}\n\nOptions:\n{options}\n\n"
+    "Question:\n{question}\n\nOptions:\n{choices}\n\n"
     "Reply with a JSON object and nothing else. Its keys, in this order: \"reasoning\", your reasoning as a string; "
     "\"answer\", the letter of the option you choose, and only the letter."
 )  # fmt: skip
@@ -31,17 +39,20 @@ _BOXED = re.compile(r"boxed\{(?:\\text\{)?([^{}]*)\}")
 def load(sources: Sources) -> list[Item]:
     """Questions in the data's order."""
     columns = ("id", "question", "choices", "correct_answer")
-    rows = sources.rows("WildEval/ZeroEval", config="mmlu-redux", split="test", columns=columns)
-    return [item_of(row) for row in rows]
+    rows = sources.rows(REPOSITORY, config="mmlu-redux", split="test", columns=columns)
+    folder = sources.local_folder(REPOSITORY)
+    has_template = folder is not None and (folder / TEMPLATE).is_file()
+    request = assigned_text(folder / TEMPLATE, "MCQA") if folder is not None and has_template else OWN_REQUEST
+    return [item_of(row, request) for row in rows]
 
 
-def item_of(row: dict[str, Any]) -> Item:
+def item_of(row: dict[str, Any], request: str) -> Item:
     """One question; BadInput where the right text is not among the choices."""
     choices = [str(choice) for choice in row["choices"]]
     if str(row["correct_answer"]) not in choices:
         raise BadInput(f"WildEval/ZeroEval: {row['id']}: correct_answer is not among its choices")
-    options = "\n".join(f"{letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
-    text = REQUEST.replace("{question}", row["question"]).replace("{options}", options)
+    lines = "".join(f"- ({letter}) {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
+    text = fill(request, {"question": row["question"], "choices": lines})
     gold = LETTERS[choices.index(str(row["correct_answer"]))]
     groups = {"subject": str(row["config"])} if row.get("config") else {}
     return Item(

@@ -1,16 +1,19 @@
 """MT-Bench, 80 questions of two turns, each turn rated 1 to 10 by a judge; mean of all ratings.
 
 Data: the repository lm-sys/FastChat below DATA_ROOT (fastchat/llm_judge/data: mt_bench/question.jsonl,
-mt_bench/reference_answer/gpt-4.jsonl, judge_prompts.jsonl). The judge sees reference answers for maths, reasoning and
+mt_bench/reference_answer/gpt-4.jsonl, judge_prompts.jsonl), and the corrected reference answers of fanqiwan/FuseAI
+where they are there. The judge sees reference answers for maths, reasoning and
 coding; the second turn is rated with the whole conversation before it. A text without a rating is left out.
 `score_published` scores the judgments of other models.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
+from evaluation.downloads import GitHubFiles
 from evaluation.judge import Question, fill
 from evaluation.ratings import extract_rating, means_by_turn
 from evaluation.summary import standard_error
@@ -21,6 +24,20 @@ SCALE = 10.0
 NEEDS_JUDGE = True
 REPORT_JUDGE = "gpt-4-0125-preview"
 REPOSITORY = "lm-sys/FastChat"
+# The answers that the report's judge was shown: gpt-4's, with those that are wrong mended.
+CORRECTED = "fanqiwan/FuseAI"
+CORRECTED_FILE = "FuseChat-3.0/FuseEval/IF-Eval/MT-Bench/data/gpt-4-0125-preview.jsonl"
+DATA = "fastchat/llm_judge/data"
+DOWNLOADS = (
+    GitHubFiles(
+        REPOSITORY, "0e6d3e4beaab66f4d3f93db72541a4abab8af28d",
+        (
+            f"{DATA}/mt_bench/question.jsonl", f"{DATA}/mt_bench/reference_answer/gpt-4.jsonl",
+            f"{DATA}/judge_prompts.jsonl",
+        ),
+    ),
+    GitHubFiles(CORRECTED, "7d9a30729e4b5a40bca19a97e188bfc07edf0809", (CORRECTED_FILE,)),
+)  # fmt: skip
 TEMPERATURES = {
     "writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1,
     "extraction": 0.0, "math": 0.0, "coding": 0.0, "reasoning": 0.0,
@@ -36,13 +53,12 @@ def load(sources: Sources) -> list[Item]:
     """Questions, reference answers and the judge's prompts."""
     folder = sources.local_folder(REPOSITORY)
     if folder is None:
-        raise BadInput(f"mt_bench: give --data-root DIR with a clone of github.com/{REPOSITORY} below it")
-    data = folder / "fastchat" / "llm_judge" / "data"
+        raise BadInput(f"mt_bench: {REPOSITORY} is not below --data-root; fetch it with --download-only")
+    data = folder / DATA
     questions = read_rows(data / "mt_bench" / "question.jsonl")
     check_columns(questions, ("question_id", "category", "turns"), str(data))
     references = {
-        row["question_id"]: row["choices"][0]["turns"]
-        for row in read_rows(data / "mt_bench" / "reference_answer" / "gpt-4.jsonl")
+        row["question_id"]: row["choices"][0]["turns"] for row in read_rows(reference_file(sources, data))
     }
     prompts = {row["name"]: row for row in read_rows(data / "judge_prompts.jsonl")}
     items = []
@@ -61,6 +77,17 @@ def load(sources: Sources) -> list[Item]:
             )
         )
     return items
+
+
+def reference_file(sources: Sources, data: Path) -> Path:
+    """The corrected reference answers where they are there, else FastChat's, which are wrong on 13 questions."""
+    folder = sources.local_folder(CORRECTED)
+    if folder is not None and (folder / CORRECTED_FILE).is_file():
+        return folder / CORRECTED_FILE
+    print(
+        "note: mt_bench: without the corrected reference answers (--download-only fetches them)", flush=True
+    )
+    return data / "mt_bench" / "reference_answer" / "gpt-4.jsonl"
 
 
 def generating(item: Item, family: str) -> Generating:

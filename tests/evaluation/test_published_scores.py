@@ -268,7 +268,7 @@ def test_live_code_bench_window_and_pass_rate_are_the_published_ones(reference_d
 
 def test_a_submission_counts_the_share_of_its_samples() -> None:
     """Two of four samples right on the easy problem, none on the hard one: 50 and 0, 25 in all."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"question_id": "a", "contest_date": "2024-08-01", "difficulty": "easy", "graded_list": [True, False, True, False]},
         {"question_id": "b", "contest_date": "2024-11-30T23:00:00", "difficulty": "hard", "graded_list": [], "pass@1": 0.0},
     ]  # fmt: skip
