@@ -4,7 +4,11 @@ tyro makes the flags from the dataclass (types, defaults, and the string under e
 `--config FILE.yaml` gives defaults under the same names; what stands on the command line wins.
 """
 
+import contextlib
 import dataclasses
+import errno
+import io
+import os
 import signal
 import sys
 import traceback
@@ -12,7 +16,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TextIO, TypeVar
 
 import msgspec
 import tyro
@@ -21,6 +25,12 @@ import yaml
 from fusechat.errors import BadInput
 
 EXIT_FAULT, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+# Faults of the machine that the user can mend, wherever they come up.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+ENVIRONMENT_FAULTS = NO_ROOM | {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR,
+    errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.EPIPE,
+}  # fmt: skip
 
 ArgsT = TypeVar("ArgsT")
 
@@ -72,20 +82,38 @@ def parse_args(
 
 
 def _config_flag(arguments: list[str]) -> str | None:
+    files = []
     for position, argument in enumerate(arguments):
         if argument == "--config":
             if position + 1 == len(arguments):
                 raise BadInput("--config: names no file; give a YAML file after it")
-            return arguments[position + 1]
-        if argument.startswith("--config="):
-            return argument.removeprefix("--config=")
-    return None
+            files.append(arguments[position + 1])
+        elif argument.startswith("--config="):
+            files.append(argument.removeprefix("--config="))
+    if len(files) > 1:
+        raise BadInput(f"--config: comes {len(files)} times; one file holds all settings")
+    return files[0] if files else None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which no name comes twice: YAML itself lets the last one win, silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value).replace("-", "_")
+            if name in names:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value} comes twice", key.start_mark
+                )
+            names.add(name)
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping; BadInput names the file and what is wrong with it."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -131,13 +159,18 @@ def _decode_path(hint: type, value: object) -> object:
 def run(main: Callable[[], None]) -> NoReturn:
     """Runs a script's main() and ends the process: 0 done, 1 our fault, 2 bad input, 130 interrupted.
 
-    SIGTERM (Slurm's pre-emption, `docker stop`) is treated like Ctrl-C, so that `with` blocks close.
+    SIGTERM (Slurm's pre-emption, `docker stop`) is treated like Ctrl-C, so that `with` blocks close. A full
+    disk, a folder without permission and the like are the environment's faults: one line and 2.
     """
 
     def on_sigterm(signum: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, on_sigterm)
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a path that the terminal's encoding lacks is no reason to stop
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
     except BadInput as error:
@@ -146,11 +179,40 @@ def run(main: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         status = EXIT_INTERRUPTED
+    except OSError as error:
+        status = _told_of_os_error(error)
     except Exception:
         traceback.print_exc()
         status = EXIT_FAULT
     else:
         status = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        status = status or _told_of_os_error(error)
+        _discard_output(sys.stdout)
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     sys.exit(status)
+
+
+def _told_of_os_error(error: OSError) -> int:
+    """Tells of an error of the operating system; the exit status: 2 where the user can mend it, else 1."""
+    if error.errno not in ENVIRONMENT_FAULTS:
+        traceback.print_exception(error)
+        return EXIT_FAULT
+    where = error.filename or (
+        "standard output" if error.errno == errno.EPIPE else "a file or standard output"
+    )
+    advice = "make room" if error.errno in NO_ROOM else "mend the path or its permissions"
+    if error.errno == errno.EPIPE:
+        advice = "its reader has gone"
+    with contextlib.suppress(OSError):
+        print(f"error: {where}: {error.strerror}; {advice}, then the same command goes on", file=sys.stderr)
+    return EXIT_BAD_INPUT
+
+
+def _discard_output(stream: TextIO) -> None:
+    """What is still buffered goes nowhere: the interpreter would fail on it once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

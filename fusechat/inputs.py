@@ -14,6 +14,8 @@ from pathlib import Path
 from fusechat.errors import BadInput
 
 SHARD_NAME = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<count>\d{5})\.jsonl$")
+# What an output has beside it while it is made, and its sidecar: never an input.
+BESIDE_OUTPUTS = (".partial", ".run.json", ".ordered", ".tmp")
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,16 @@ class Shard:
         """Whether the item at this position of the input is this shard's (round robin: even loads)."""
         return position % self.count == self.index
 
+    def size(self, items: int) -> int:
+        """How many of that many items are this shard's."""
+        return len(range(self.index, items, self.count))
+
     def path(self, output: Path) -> Path:
         """`X.jsonl` alone, `X-00003-of-00016.jsonl` among several."""
         if self.count == 1:
             return output
+        if output.suffix != ".jsonl":
+            raise BadInput(f"{output}: the name of a sharded output ends in .jsonl; give another one")
         return output.with_name(f"{output.stem}-{self.index:05d}-of-{self.count:05d}{output.suffix}")
 
 
@@ -44,12 +52,9 @@ def resolve_shard(num_shards: int | None, shard_index: int | None) -> Shard:
         raise BadInput("--num-shards and --shard-index go together: give both or neither")
     if num_shards is not None and shard_index is not None:
         source = "--num-shards / --shard-index"
-    elif "SLURM_ARRAY_TASK_ID" in os.environ and "SLURM_ARRAY_TASK_COUNT" in os.environ:
+    elif "SLURM_ARRAY_TASK_ID" in os.environ:
         source = "SLURM_ARRAY_TASK_COUNT / SLURM_ARRAY_TASK_ID"
-        num_shards = _integer("SLURM_ARRAY_TASK_COUNT")
-        step = _integer("SLURM_ARRAY_TASK_STEP") if "SLURM_ARRAY_TASK_STEP" in os.environ else 1
-        first = _integer("SLURM_ARRAY_TASK_MIN") if "SLURM_ARRAY_TASK_MIN" in os.environ else 0
-        shard_index = (_integer("SLURM_ARRAY_TASK_ID") - first) // max(step, 1)
+        num_shards, shard_index = _slurm_shard()
     elif "WORLD_SIZE" in os.environ and "RANK" in os.environ:
         source = "WORLD_SIZE / RANK"
         num_shards, shard_index = _integer("WORLD_SIZE"), _integer("RANK")
@@ -60,7 +65,24 @@ def resolve_shard(num_shards: int | None, shard_index: int | None) -> Shard:
     return Shard(shard_index, num_shards)
 
 
-def _integer(variable: str) -> int:
+def _slurm_shard() -> tuple[int, int]:
+    """(number of shards, index) of a Slurm array's task."""
+    step = max(_integer("SLURM_ARRAY_TASK_STEP", 1), 1)
+    first = _integer("SLURM_ARRAY_TASK_MIN", 0)
+    index = (_integer("SLURM_ARRAY_TASK_ID") - first) // step
+    if "SLURM_ARRAY_TASK_COUNT" in os.environ:
+        return _integer("SLURM_ARRAY_TASK_COUNT"), index
+    if "SLURM_ARRAY_TASK_MAX" in os.environ:
+        return (_integer("SLURM_ARRAY_TASK_MAX") - first) // step + 1, index
+    raise BadInput(
+        "SLURM_ARRAY_TASK_ID is set, but neither SLURM_ARRAY_TASK_COUNT nor SLURM_ARRAY_TASK_MAX; "
+        "give --num-shards and --shard-index"
+    )
+
+
+def _integer(variable: str, default: int | None = None) -> int:
+    if default is not None and variable not in os.environ:
+        return default
     try:
         return int(os.environ[variable])
     except ValueError:
@@ -88,8 +110,9 @@ def expand_inputs(inputs: Sequence[str | Path]) -> list[Path]:
 def _expand_one(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
-        paths = sorted(path.glob("*.jsonl"))
-        _refuse_unfinished(path, sorted(path.glob("*.jsonl.partial")))
+        names = sorted(os.listdir(path))  # an unreadable folder is an error, not an empty one
+        paths = [path / one for one in names if one.endswith(".jsonl")]
+        _refuse_unfinished(path, [path / one for one in names if one.endswith(".jsonl.partial")])
         if not paths:
             raise BadInput(f"{name}: the folder holds no .jsonl file; run the step that writes it first")
         return paths
@@ -99,8 +122,10 @@ def _expand_one(name: str) -> list[Path]:
     if shards:
         return shards
     if any(character in name for character in "*?["):
-        paths = sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())
-        paths = [match for match in paths if not match.name.endswith((".partial", ".run.json"))]
+        matches = {*glob.glob(name, recursive=True), *glob.glob(f"{name}.partial", recursive=True)}
+        files = sorted(Path(match) for match in matches if Path(match).is_file())
+        _refuse_unfinished(name, [match for match in files if match.name.endswith(".partial")])
+        paths = [match for match in files if not match.name.endswith(BESIDE_OUTPUTS)]
         if not paths:
             raise BadInput(f"{name}: no file matches")
         return paths
@@ -111,13 +136,13 @@ def _expand_one(name: str) -> list[Path]:
     raise BadInput(f"{name}: no such file or folder; run the step that writes it first, or mend the path")
 
 
-def _refuse_unfinished(folder: Path, partials: list[Path]) -> None:
+def _refuse_unfinished(given: str | Path, partials: list[Path]) -> None:
     # A partial beside its finished file is an --overwrite run under way; the finished one still holds.
     open_ones = [partial for partial in partials if not partial.with_suffix("").exists()]
     if open_ones:
         raise BadInput(
-            f"{folder}: {open_ones[0].name} is not finished; end that step first by its same command, "
-            "or name the files you want instead of the folder"
+            f"{given}: {open_ones[0].name} is not finished; end that step first by its same command, "
+            "or name the files you want one by one"
         )
 
 

@@ -8,7 +8,9 @@ import msgspec
 
 from fusechat.errors import BadInput
 from fusechat.inputs import SHARD_NAME, expand_inputs
-from fusechat.records import Prompt, Response
+from fusechat.records import Domain, Prompt, Response
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 RecordT = TypeVar("RecordT")
 
@@ -23,6 +25,10 @@ def read_located(inputs: Sequence[str | Path], record_type: type[RecordT]) -> It
         count = 0
         for number, line in _lines(path):
             location = f"{path}:{number}"
+            if number == 1 and line.startswith(BYTE_ORDER_MARK):
+                raise BadInput(
+                    f"{location}: begins with a byte order mark; save the file as UTF-8 without one"
+                )
             if not line.strip():
                 raise BadInput(f"{location}: is an empty line; remove it")
             try:
@@ -31,6 +37,8 @@ def read_located(inputs: Sequence[str | Path], record_type: type[RecordT]) -> It
                 raise BadInput(f"{location}: {describe_decode_error(error)}") from None
             except UnicodeDecodeError:
                 raise BadInput(f"{location}: is not UTF-8 text; save the file as UTF-8") from None
+            except RecursionError:
+                raise BadInput(f"{location}: its lists and objects are nested too deeply") from None
             count += 1
             yield record, location
         # One shard of many may rightly be empty: more shards than prompts.
@@ -91,7 +99,7 @@ def read_prompts(inputs: Sequence[str | Path]) -> dict[str, Prompt]:
 
 
 def read_responses(inputs: Sequence[str | Path], prompts: dict[str, Prompt]) -> Iterator[Response]:
-    """Responses one by one, each checked: known prompt, an id made of its parts, no id twice."""
+    """Responses one by one, each checked: a known prompt, no id twice."""
     seen: set[str] = set()
     for response, location in read_located(inputs, Response):
         if response.prompt_id not in prompts:
@@ -103,3 +111,12 @@ def read_responses(inputs: Sequence[str | Path], prompts: dict[str, Prompt]) -> 
             raise BadInput(f"{location}: response_id: {response.response_id} comes twice; each id once")
         seen.add(response.response_id)
         yield response
+
+
+def count_answers(inputs: Sequence[str | Path], prompts: dict[str, Prompt], domain: Domain) -> int:
+    """How many responses are answers to prompts of a domain.
+
+    Every line is checked on the way: a bad one shows before anything is written, while the input can be mended
+    without making an unfinished output worthless.
+    """
+    return sum(prompts[response.prompt_id].domain == domain for response in read_responses(inputs, prompts))

@@ -9,6 +9,7 @@ settings that the part was made with, and `X.jsonl.run.json` those of the finish
 import contextlib
 import errno
 import fcntl
+import glob
 import json
 import os
 import time
@@ -33,6 +34,7 @@ class OutputFile:
         self.partial = path.with_name(path.name + ".partial")
         self.sidecar = path.with_name(path.name + ".run.json")
         self.partial_sidecar = path.with_name(path.name + ".partial.run.json")
+        self._ordered = path.with_name(path.name + ".ordered")
         self.id_field, self.manifest, self.overwrite = id_field, manifest, overwrite
         self.done: set[str] = set()
         self._descriptor: int | None = None
@@ -41,7 +43,9 @@ class OutputFile:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the finished file is there already (and is not to be made anew)."""
+        """Whether the finished file is there already (and is not to be made anew). BadInput for a folder."""
+        if self.path.is_dir():
+            raise BadInput(f"{self.path}: is a folder; give the name of a file, X.jsonl")
         return self.path.exists() and not self.overwrite
 
     def say_complete(self) -> None:
@@ -50,6 +54,13 @@ class OutputFile:
         # A run killed between its rename and its last clean-up leaves only this behind.
         if not self.partial.exists():
             self.partial_sidecar.unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Raises BadInput where the output cannot be written or another run writes it: before a model is loaded."""
+        self._open_locked()
+        if os.fstat(self._open_descriptor()).st_size == 0:
+            self.partial.unlink()
+        self._close()
 
     def __enter__(self) -> "OutputFile":
         self.manifest.settings()  # faults of the inputs show before anything is written
@@ -103,6 +114,14 @@ class OutputFile:
                 self.partial.unlink()
             self._close()
             raise BadInput(f"{self.path}: another run has finished it just now; give the same command again")
+        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Removes what a run that was killed amid a rename left behind; the lock says that nobody needs it."""
+        for sidecar in (self.sidecar, self.partial_sidecar):
+            for path in self.path.parent.glob(f"{glob.escape(sidecar.name)}.*.tmp"):
+                path.unlink(missing_ok=True)
+        self._ordered.unlink(missing_ok=True)
 
     def _is_the_partial(self) -> bool:
         try:
@@ -118,14 +137,20 @@ class OutputFile:
                 "remove it or give --overwrite to start anew"
             )
         try:
-            earlier = json.loads(self.partial_sidecar.read_text(encoding="utf-8"))
-        except ValueError:
+            earlier = msgspec.json.decode(self.partial_sidecar.read_bytes(), type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise BadInput(f"{self.partial_sidecar}: is damaged; give --overwrite to start anew") from None
         self.manifest.check_agrees(earlier, self.partial)
         self._earlier_seconds = float(earlier.get("seconds", 0.0))
         self._drop_torn_line()
-        for record_id, _, _ in self._written_lines():
-            self.done.add(record_id)
+        places: dict[str, tuple[int, int]] = {}
+        lines = 0
+        for record_id, offset, length in self._written_lines():
+            places.setdefault(record_id, (offset, length))
+            lines += 1
+        if lines > len(places):  # two writers on a disk that ignores locks
+            self._replace_by(list(places.values()))
+        self.done.update(places)
         print(f"{self.partial}: going on after the {len(self.done)} lines that are there", flush=True)
 
     def _drop_torn_line(self) -> None:
@@ -198,23 +223,37 @@ class OutputFile:
         self._close()
 
     def _rewrite_in(self, order: list[str]) -> None:
-        """Makes the partial file's lines follow `order`, in one rename; the lock moves with the name."""
+        """Makes the partial file's lines follow `order`."""
         places = {record_id: (offset, length) for record_id, offset, length in self._written_lines()}
-        if set(order) != set(places) or len(order) != len(places):
-            differing = ", ".join(sorted(set(order) ^ set(places))[:3])
-            raise RuntimeError(f"{self.path}: the ids written are not the ids planned: {differing} …")
-        if order == list(places):
-            return
-        ordered = self.path.with_name(self.path.name + ".ordered")
-        with self.partial.open("rb") as source, ordered.open("wb") as target:
-            for record_id in order:
-                offset, length = places[record_id]
-                source.seek(offset)
-                target.write(source.read(length))
-        descriptor = os.open(ordered, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.fsync(descriptor)
-        os.replace(ordered, self.partial)
+        foreign = sorted(set(places) - set(order))
+        if foreign:
+            raise BadInput(
+                f"{self.partial}: {self.id_field}: {foreign[0]} is not asked for by these inputs; remove its line, "
+                "or give --overwrite to start anew"
+            )
+        if len(order) != len(places):
+            lacking = ", ".join(sorted(set(order) - set(places))[:3])
+            raise RuntimeError(f"{self.path}: the ids written are not the ids planned: {lacking} …")
+        if order != list(places):
+            self._replace_by([places[record_id] for record_id in order])
+
+    def _replace_by(self, places: Iterable[tuple[int, int]]) -> None:
+        """Keeps the lines of the partial file at these (offset, length), in this order.
+
+        One rename; the lock moves with the name.
+        """
+        try:
+            with self.partial.open("rb") as source, self._ordered.open("wb") as target:
+                for offset, length in places:
+                    source.seek(offset)
+                    target.write(source.read(length))
+            descriptor = os.open(self._ordered, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.fsync(descriptor)
+            os.replace(self._ordered, self.partial)
+        except BaseException:
+            self._ordered.unlink(missing_ok=True)  # on a full disk, it would take the room that is needed
+            raise
         self._close()
         self._descriptor = descriptor
 
@@ -257,7 +296,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a whole small file under a temporary name, then renames it. BadInput where that is impossible."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    # Only paths that are no UTF-8 themselves hold what cannot be encoded.
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -267,11 +307,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise BadInput(
             f"{path}: cannot be written: {error.strerror}; choose another folder or make room"
         ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)  # nothing is there but after a fault or an interrupt
 
 
 def _sync_folder(folder: Path) -> None:

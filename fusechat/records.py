@@ -9,7 +9,7 @@ import hashlib
 import math
 import re
 import unicodedata
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -82,7 +82,7 @@ class Response(msgspec.Struct):
     response_id: str
     prompt_id: str
     source: str
-    sample_index: int
+    sample_index: Annotated[int, msgspec.Meta(ge=0)]
     text: str
     finish_reason: FinishReason
     num_tokens: int | None = None

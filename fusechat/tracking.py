@@ -111,9 +111,10 @@ def start_tracking(
     if report_to != "wandb":
         return NoTracker()
     try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _give_wandb_a_home(directory)
         import wandb
 
-        directory.mkdir(parents=True, exist_ok=True)
         run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             job_type=step,
@@ -141,6 +142,15 @@ def wandb_mode() -> str:
     except OSError:
         logged_in = False
     return "online" if logged_in else "offline"
+
+
+def _give_wandb_a_home(directory: Path) -> None:
+    """Without a home that can be written, wandb's caches and logs go into `directory`, not onto the terminal."""
+    home = os.path.expanduser("~")
+    if os.path.isdir(home) and os.access(home, os.W_OK):
+        return
+    for name in ("CACHE", "CONFIG", "DATA"):
+        os.environ.setdefault(f"WANDB_{name}_DIR", str(directory / "wandb" / name.lower()))
 
 
 def _quietly(action: Callable[[], Any]) -> None:

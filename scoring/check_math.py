@@ -1,4 +1,4 @@
-"""Check the final answer of every maths response against its prompt's gold answer.
+r"""Check the final answer of every maths response against its prompt's gold answer.
 
     python scoring/check_math.py --prompts runs/demo/prompts.jsonl --responses runs/demo/responses \
         --output runs/demo/math_checks.jsonl --workers 2
@@ -17,7 +17,7 @@ from pathlib import Path
 from fusechat.command_line import ShardArgs, StepArgs, parse_args, run
 from fusechat.errors import BadInput
 from fusechat.inputs import Shard, resolve_shard
-from fusechat.jsonl import read_jsonl, read_prompts, read_responses
+from fusechat.jsonl import count_answers, read_jsonl, read_prompts, read_responses
 from fusechat.math_answers import AnswerChecker, find_answer, normalise_answer
 from fusechat.output_file import OutputFile
 from fusechat.progress import Progress
@@ -62,6 +62,7 @@ def check(args: Args) -> None:
         output.say_complete()
         return
     prompts = read_prompts(args.prompts)
+    total = shard.size(count_answers(args.responses, prompts, "math"))
     tracker = start_tracking(
         args.report_to,
         step="check_math",
@@ -78,12 +79,12 @@ def check(args: Args) -> None:
         if output.done:
             counts.update(_outcome(verdict) for verdict in read_jsonl([output.partial], MathVerdict))
         answers = _answers(args, shard, prompts, order, output, counts)
-        with Progress(None, unit="answers", description="check", initial=len(output.done)) as progress:
+        with Progress(total, unit="answers", description="check", initial=len(output.done)) as progress:
             for (response_id, extracted), comparison in checker.compare_all(answers):
                 verdict = MathVerdict(response_id, comparison.correct, extracted, comparison.reason)
                 output.write(verdict)
                 counts[_outcome(verdict)] += 1
-                progress.update(1)
+                progress.update(len(output.done) - progress.count)
         output.finish(counts=dict(counts), order=order)
     _print_summary(counts, len(order), output.path)
     tracker.log({f"answers/{name}": count for name, count in counts.items()})

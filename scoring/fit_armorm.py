@@ -1,4 +1,4 @@
-"""Fits an ArmoRM head on a frozen decoder and packs both into one checkpoint that score_armorm.py loads.
+r"""Fits an ArmoRM head on a frozen decoder and packs both into one checkpoint that score_armorm.py loads.
 
     python scoring/fit_armorm.py --backbone HuggingFaceTB/SmolLM2-135M-Instruct --rated RUN/rm_training/rated.jsonl \
         --pairs RUN/rm_training/pairs.jsonl --objective correctness 0 1 verbosity 1 5 --debias verbosity \
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fusechat.chat import load_tokenizer
 from fusechat.command_line import StepArgs, parse_args, read_yaml, run
 from fusechat.errors import BadInput
+from fusechat.folder_lock import lock_folder
 from fusechat.model_folder import check_model_folder
 from fusechat.output_file import write_atomically, write_json
 from fusechat.run_manifest import Manifest
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 DEFAULT_TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 16384}
 # Settings that the features do not depend on: a fit with others of these reuses them.
 HEAD_SETTINGS = (
-    "held_out", "validation", "split_seed", "seed", "debias", "gate_temperature", "gate_hidden_dim",
-    "gate_n_hidden", "gate_dropout", "gate_logit_scale", "gate_learning_rate", "gate_steps", "gate_batch_size",
+    "held_out", "validation", "split_seed", "seed", "debias", "debias_threshold", "gate_temperature",
+    "gate_hidden_dim", "gate_n_hidden", "gate_dropout", "gate_logit_scale", "gate_learning_rate", "gate_steps",
+    "gate_batch_size", "gate_rewards",
 )  # fmt: skip
 REPORT_NAME = "fit_report.json"
 
@@ -58,6 +60,10 @@ class Args(StepArgs):
     """Instead of a file: NAME LOWEST HIGHEST for each objective, one behind the other."""
     debias: str = "helpsteer-verbosity"
     """Objective to take out of the others by rank correlation, or none."""
+    debias_threshold: float = 0.03
+    """Highest rank correlation with that objective that may be left (signed: below is always all right)."""
+    reference_pairs: list[str] = field(default_factory=list)
+    """Pairs on whose answers these correlations are taken (default: the pairs that the gate is fitted on)."""
     max_length: int | None = None
     """Longest conversation in tokens; longer ones are skipped (default: 4096, or the backbone's limit if lower)."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
@@ -86,6 +92,8 @@ class Args(StepArgs):
     """Optimizer steps of the gate."""
     gate_batch_size: int = 1024
     """Pairs in one optimizer step, drawn with replacement."""
+    gate_rewards: Literal["transformed", "plain"] = "transformed"
+    """Fit the gate on r T, which it mixes in use, or on r alone as the published script does."""
     seed: int = 0
     """Seed of the gate's start, batches and dropout."""
 
@@ -127,6 +135,8 @@ def check_args(args: Args) -> dict[str, tuple[float, float]]:
         )
         if getattr(args, name) is not None and getattr(args, name) < lowest
     ]  # fmt: skip
+    if not -1 <= args.debias_threshold <= 1:
+        faults.append(f"--debias-threshold: is {args.debias_threshold}; a correlation is between -1 and 1")
     for name in ("held_out", "validation"):
         if not 0 < getattr(args, name) < 0.5:
             faults.append(
@@ -191,9 +201,12 @@ def main() -> None:
         print(f"{args.output_dir}: is complete already; nothing to do (--overwrite starts anew)")
         return
     started = time.monotonic()
+    inputs = {"rated": args.rated, "pairs": args.pairs}
+    if args.reference_pairs:
+        inputs["reference_pairs"] = args.reference_pairs
     manifest = Manifest(
-        script=__file__, args=args, inputs={"rated": args.rated, "pairs": args.pairs},
-        models={"backbone": args.backbone}, free=(*HEAD_SETTINGS, "objective", "objectives_file"),
+        script=__file__, args=args, inputs=inputs, models={"backbone": args.backbone},
+        free=(*HEAD_SETTINGS, "objective", "objectives_file"),
     )  # fmt: skip
     manifest.extra["objectives"] = {name: list(bounds) for name, bounds in ranges.items()}
     tokenizer = load_tokenizer(args.backbone)
@@ -203,25 +216,30 @@ def main() -> None:
     from scoring.armorm import read_config
     from scoring.armorm_fit import GateSettings
     from scoring.fit_data import read_fit_data, split_prompts
-    from scoring.fit_heads import assemble, check_data, fit_heads
+    from scoring.fit_heads import Debias, assemble, check_data, fit_heads
     from scoring.fit_report import make_report, model_card, report_text
-    from scoring.rm_inputs import derive_gate_offset, resolve_max_length
+    from scoring.rm_inputs import check_chat, derive_gate_offset, resolve_max_length
 
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()  # a head left out here is meant; faults are BadInput
     manifest.extra["max_length"] = resolve_max_length(args.max_length, read_config(args.backbone))
-    data = read_fit_data(args.rated, args.pairs, ranges, tokenizer, manifest.extra["max_length"])
+    check_chat(args.backbone, tokenizer)
+    data = read_fit_data(
+        args.rated, args.pairs, ranges, tokenizer, manifest.extra["max_length"], args.reference_pairs
+    )
     split = split_prompts(data, held_out=args.held_out, validation=args.validation, seed=args.split_seed)
     check_data(data, split)
     offset = derive_gate_offset(tokenizer)
+    lock = lock_folder(args.output_dir, doing="fitting")
     decoder, features = extract_features(args, manifest, data, tokenizer, offset)
     extracted = time.monotonic()
     settings = GateSettings(
         temperature=args.gate_temperature, hidden_dim=args.gate_hidden_dim, n_hidden=args.gate_n_hidden,
         dropout=args.gate_dropout, logit_scale=args.gate_logit_scale, learning_rate=args.gate_learning_rate,
-        steps=args.gate_steps, batch_size=args.gate_batch_size, seed=args.seed,
+        steps=args.gate_steps, batch_size=args.gate_batch_size, seed=args.seed, rewards=args.gate_rewards,
     )  # fmt: skip
-    heads = fit_heads(data, split, features, args.debias, settings)
+    debias = Debias(args.debias, args.debias_threshold)
+    heads = fit_heads(data, split, features, debias, settings)
     model = assemble(decoder, heads, ranges, offset, args.debias)
     report_path.unlink(missing_ok=True)
     save_checkpoint(model, tokenizer, args.output_dir)
@@ -230,6 +248,7 @@ def main() -> None:
     report["seconds"] = {"features": round(extracted - started, 1), "heads": round(fitted - extracted, 1)}
     write_atomically(args.output_dir / "README.md", model_card(report, args.backbone))
     write_json(report_path, {**report, "run": manifest.as_dict()})
+    lock.close()
     print(report_text(report, args.output_dir))
     tracker = start_tracking(
         args.report_to, step="fit-armorm", name=args.run_name, config=manifest.arguments,

@@ -1,4 +1,4 @@
-"""Run the code of every answer to a code prompt against the prompt's tests, isolated, and write verdicts.
+r"""Run the code of every answer to a code prompt against the prompt's tests, isolated, and write verdicts.
 
     python scoring/run_code_tests.py --prompts runs/demo/prompts.jsonl --responses runs/demo/responses \
         --output runs/demo/code_tests.jsonl --workers 2
@@ -19,7 +19,7 @@ from fusechat.code_blocks import find_code
 from fusechat.command_line import ShardArgs, StepArgs, parse_args, run
 from fusechat.errors import BadInput
 from fusechat.inputs import Shard, resolve_shard
-from fusechat.jsonl import read_jsonl, read_prompts, read_responses
+from fusechat.jsonl import count_answers, read_jsonl, read_prompts, read_responses
 from fusechat.output_file import OutputFile
 from fusechat.progress import Progress
 from fusechat.records import CodeVerdict, Prompt
@@ -95,15 +95,13 @@ class Run:
                 self.cases[response.response_id] = case
                 yield case
 
-    def settle(self, verdict: Verdict) -> int:
-        """Write a verdict for every answer that waited for it; gives how many."""
+    def settle(self, verdict: Verdict) -> None:
+        """Write a verdict for every answer that waited for it."""
         key = self.cases.pop(verdict.case_id).key
         record = record_of(verdict)
         self.known[key] = record
-        response_ids = self.waiting.pop(key)
-        for response_id in response_ids:
+        for response_id in self.waiting.pop(key):
             self.write(response_id, record)
-        return len(response_ids)
 
     def write(self, response_id: str, record: CodeVerdict) -> None:
         copy = record_of(record, response_id)
@@ -136,6 +134,7 @@ def judge_answers(args: Args) -> None:
         output.say_complete()
         return
     prompts = read_prompts(args.prompts)
+    total = shard.size(count_answers(args.responses, prompts, "code"))
     try:
         sandbox = Sandbox(args.isolation, args.workers)
     except Unavailable as error:
@@ -148,14 +147,16 @@ def judge_answers(args: Args) -> None:
     with sandbox, output:
         work = Run(args, shard, prompts, output)
         again: list[Case] = []
-        with Progress(None, unit="answers", description="judge", initial=len(output.done)) as progress:
+        with Progress(total, unit="answers", description="judge", initial=len(output.done)) as progress:
             for verdict in sandbox.judge_all(work.new_cases()):
                 if verdict.reason == "runner":
                     again.append(work.cases[verdict.case_id])
                 else:
-                    progress.update(work.settle(verdict))
+                    work.settle(verdict)
+                    progress.update(len(output.done) - progress.count)
             for case in again:  # a fault of ours, not the answer's: once more, alone, before it is written
-                progress.update(work.settle(sandbox.judge(case)))
+                work.settle(sandbox.judge(case))
+                progress.update(len(output.done) - progress.count)
         output.finish(counts=dict(work.counts), order=work.order)
     print_summary(work.counts, sandbox.level, path, progress.rate)
     tracker.log({f"answers/{name}": count for name, count in work.counts.items()})

@@ -1,4 +1,4 @@
-"""Scores every answer with a reward model: ArmoRM by default, or any sequence-classification reward model.
+r"""Scores every answer with a reward model: ArmoRM by default, or any sequence-classification reward model.
 
     python scoring/score_armorm.py --prompts RUN/prompts.jsonl --responses RUN/responses \
         --model RLHFlow/ArmoRM-Llama3-8B-v0.1 --output RUN/rm_scores.jsonl
@@ -8,6 +8,7 @@ rm_truncated, with --objectives also rewards. Under `accelerate launch` every pr
 prompts and writes its own shard. A killed run goes on by the same command. Ends with a table of the scale.
 """
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from scoring.response_index import AnswersOfPrompt, index_responses, windows
 from scoring.score_summary import log_summary, summarise
 
 if TYPE_CHECKING:
-    from scoring.reward_models import RewardModel
+    from scoring.reward_models import RewardModel, Scored
 
 DEFAULT_TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 16384}
 
@@ -89,7 +90,7 @@ def score_window(
     The batches depend on the input alone, not on what is done, so that a run which was killed and goes on
     computes what an unbroken one does; a batch whose answers are all done is left out.
     """
-    from scoring.rm_inputs import Encoded, encode
+    from scoring.rm_inputs import Refused, encode
 
     groups: list[PromptGroup] = []
     truncated: dict[str, bool] = {}
@@ -99,8 +100,8 @@ def score_window(
         by_prompt_ids: dict[tuple[int, ...], tuple[list[tuple[int, ...]], list[str]]] = {}
         for text, ids in answers.by_text():
             encoded = encode(reward_model.tokenizer, prompts[answers.prompt_id].messages, text, max_length)
-            if not isinstance(encoded, Encoded):
-                refused += [RMScore(response_id, None, reason=encoded) for response_id in ids]
+            if isinstance(encoded, Refused):
+                refused += [RMScore(response_id, None, reason=encoded.reason) for response_id in ids]
                 continue
             truncated[ids[0]], copies[ids[0]] = encoded.truncated, ids
             answer_list, keys = by_prompt_ids.setdefault(encoded.prompt, ([], []))
@@ -112,11 +113,18 @@ def score_window(
         if all(copy in done for group in batch for key in group.keys for copy in copies[key]):
             continue
         yield [
-            RMScore(copy, scored.score, truncated[scored.key], rewards=scored.rewards if objectives else None)
+            record_of(copy, scored, truncated[scored.key], objectives=objectives)
             for scored in reward_model.score(batch)
             for copy in copies[scored.key]
             if copy not in done
         ]
+
+
+def record_of(response_id: str, scored: "Scored", truncated: bool, *, objectives: bool) -> RMScore:
+    """One answer's record; what is no number (a bfloat16 overflow, say) becomes null, never a made-up score."""
+    if not math.isfinite(scored.score):
+        return RMScore(response_id, None, truncated, reason="the model's score is not a finite number")
+    return RMScore(response_id, scored.score, truncated, rewards=scored.rewards if objectives else None)
 
 
 def load_model(args: Args, manifest: Manifest) -> tuple["RewardModel", int, int]:
@@ -163,6 +171,7 @@ def main() -> None:
         return
     prompts = read_prompts(args.prompts)
     index = index_responses(args.responses, prompts, shard)
+    output.check_writable()
     reward_model, max_length, tokens_per_batch = load_model(args, manifest)
     tracker = start_tracking(
         args.report_to if shard.index == 0 else "none",

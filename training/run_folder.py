@@ -6,7 +6,6 @@ checkpoints/        training state, see checkpoints.py
 config.json, *.safetensors, tokenizer, README.md      the result, once it is complete
 """
 
-import fcntl
 import json
 import shutil
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fusechat.errors import BadInput
+from fusechat.folder_lock import LOCK_NAME, lock_folder
 from fusechat.output_file import encode_line, write_atomically
 from fusechat.run_manifest import Manifest, differing_settings
 
@@ -38,7 +38,7 @@ class RunFolder:
         BadInput where another process is at it, or where it holds another run (settings are named) or
         something that is no run at all.
         """
-        self._take_lock()
+        self._lock = lock_folder(self.folder, doing="training")
         try:
             if not self.record_path.exists():
                 self._refuse_foreign_content()
@@ -52,22 +52,6 @@ class RunFolder:
             self.release()
             raise
         return False
-
-    def _take_lock(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / ".lock").open("w", encoding="utf-8")
-        except OSError as error:
-            raise BadInput(
-                f"{self.folder}: cannot be written: {error.strerror}; choose another --output-dir"
-            ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.release()
-            raise BadInput(
-                f"{self.folder}: another run is training here; wait for it, or choose another --output-dir"
-            ) from None
 
     def _is_complete(self) -> bool:
         """Whether the run of these very settings is finished; BadInput where the folder holds another run."""
@@ -88,7 +72,7 @@ class RunFolder:
         self._metrics = self._lock = None
 
     def _refuse_foreign_content(self) -> None:
-        found = sorted(path.name for path in self.folder.iterdir() if path.name not in {".lock", "wandb"})
+        found = sorted(path.name for path in self.folder.iterdir() if path.name not in {LOCK_NAME, "wandb"})
         if found:
             raise BadInput(
                 f"{self.folder}: holds {', '.join(found[:3])} but no run.json, so it is not a run of this script; "

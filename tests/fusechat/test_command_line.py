@@ -1,5 +1,6 @@
 """Flags, config files and exit statuses."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -57,6 +58,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path):
         ("a: b: c\n", "is not valid YAML"),
         ("- a\n", "holds a list"),
         ("config: other.yaml\n", "unknown setting config"),
+        ("margin: [1, 2]\nlearning-rate: 1\nlearning_rate: 2\n", "learning_rate comes twice"),
     ],
 )
 def test_a_bad_config_file_is_one_clear_line(tmp_path, text, expected):
@@ -90,14 +92,51 @@ def test_wrong_flags_end_with_status_2(argv, capsys):
         ("raise KeyboardInterrupt", 130, "interrupted: the same command goes on"),
         ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(5)", 130, "interrupted"),
         ("1 / 0", 1, "ZeroDivisionError"),
+        (
+            "raise OSError(errno.ENOSPC, 'No space left on device')",
+            2,
+            "make room, then the same command goes on",
+        ),
+        ("open('x' * 300)", 2, "xxx: File name too long; mend the path"),
+        ("raise OSError(errno.ECHILD, 'No child processes')", 1, "No child processes"),
     ],
 )
 def test_exit_statuses_are_as_promised(body, status, told):
     code = (
-        "import os, signal, time\nfrom fusechat.command_line import run\nfrom fusechat.errors import BadInput\n"
+        "import errno, os, signal, time\nfrom fusechat.command_line import run\nfrom fusechat.errors import BadInput\n"
         f"def main():\n    {body}\nrun(main)\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert finished.returncode == status
     assert told in finished.stderr
     assert ("Traceback" in finished.stderr) == (status == 1)
+
+
+def test_two_config_files_are_refused(tmp_path):
+    path = config(tmp_path, "learning-rate: 1\n")
+    with pytest.raises(BadInput, match="--config: comes 2 times"):
+        parse_args(Args, ["--config", path, f"--config={path}", "--prompts", "a"])
+
+
+PRINTS = "from fusechat.command_line import run\nrun(lambda: print('ä' * 100_000))\n"
+
+
+def test_a_reader_that_goes_away_and_a_full_disk_behind_the_output_are_one_line():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "wb") as full:
+        for target, told in ((writer, "standard output: Broken pipe"), (full, "No space left on device")):
+            finished = subprocess.run(
+                [sys.executable, "-c", PRINTS], stdout=target, stderr=subprocess.PIPE, text=True, timeout=60
+            )
+            assert finished.returncode == 2
+            assert told in finished.stderr and finished.stderr.count("\n") == 1
+    os.close(writer)
+
+
+def test_text_that_the_terminals_encoding_lacks_is_printed_escaped():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    finished = subprocess.run(
+        [sys.executable, "-c", PRINTS], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert (finished.returncode, finished.stdout) == (0, r"\xe4" * 100_000 + "\n")

@@ -89,3 +89,37 @@ def test_the_shard_comes_from_flags_then_slurm_then_accelerate(monkeypatch):
 def test_an_impossible_shard_is_refused(count, index):
     with pytest.raises(BadInput):
         resolve_shard(count, index)
+
+
+def test_a_slurm_array_without_its_count_is_counted_from_its_ends(monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "7")
+    with pytest.raises(BadInput, match="neither SLURM_ARRAY_TASK_COUNT nor SLURM_ARRAY_TASK_MAX"):
+        resolve_shard(None, None)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_MIN", "1")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_MAX", "9")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_STEP", "2")
+    assert resolve_shard(None, None) == Shard(3, 5)
+
+
+def test_sizes_of_shards_add_up(tmp_path):
+    assert [Shard(index, 4).size(10) for index in range(4)] == [3, 3, 2, 2]
+
+
+def test_a_sharded_output_needs_a_name_that_inputs_find_again(tmp_path):
+    with pytest.raises(BadInput, match=r"answers: the name of a sharded output ends in \.jsonl"):
+        Shard(0, 2).path(tmp_path / "answers")
+
+
+def test_a_glob_finds_no_side_files_and_refuses_unfinished_ones(tmp_path):
+    touch(
+        tmp_path,
+        "a.jsonl",
+        "a.jsonl.run.json",
+        "a.jsonl.ordered",
+        "a.jsonl.run.json.77.tmp",
+        "a.jsonl.partial",
+    )
+    assert expand_inputs([tmp_path / "*"]) == [tmp_path / "a.jsonl"]
+    touch(tmp_path, "b.jsonl.partial")
+    with pytest.raises(BadInput, match=r"b\.jsonl\.partial is not finished"):
+        expand_inputs([tmp_path / "*.jsonl"])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fusechat.errors import BadInput
-from fusechat.jsonl import read_jsonl, read_prompts, read_responses
+from fusechat.jsonl import count_answers, read_jsonl, read_prompts, read_responses
 from fusechat.records import PreferencePair, Prompt, Response, RMScore, SFTRow
 
 
@@ -150,3 +150,44 @@ def test_a_prompt_record_survives_a_round_trip(write_jsonl):
     again = write_jsonl("again.jsonl", [msgspec.to_builtins(record)])
     assert read_prompts([again])["p1"] == record
     assert isinstance(record, Prompt)
+
+
+def test_a_byte_order_mark_is_named(tmp_path):
+    path = tmp_path / "prompts.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(prompt()).encode() + b"\n")
+    with pytest.raises(BadInput, match=r"prompts\.jsonl:1: begins with a byte order mark"):
+        read_prompts([path])
+
+
+def test_windows_line_ends_and_a_last_line_without_one_are_read(tmp_path):
+    path = tmp_path / "prompts.jsonl"
+    path.write_bytes(json.dumps(prompt()).encode() + b"\r\n" + json.dumps(prompt("p2")).encode())
+    assert list(read_prompts([path])) == ["p1", "p2"]
+
+
+@pytest.mark.parametrize("surrogate", ['"a\\ud800"', b'"a\xed\xa0\x80"'])
+def test_a_lone_surrogate_is_named_by_file_and_line(tmp_path, surrogate):
+    path = tmp_path / "prompts.jsonl"
+    text = surrogate if isinstance(surrogate, bytes) else surrogate.encode()
+    path.write_bytes(json.dumps(prompt(gold_answer="X")).encode().replace(b'"X"', text) + b"\n")
+    with pytest.raises(BadInput, match=r"prompts\.jsonl:1: "):
+        read_prompts([path])
+
+
+def test_json_nested_beyond_reason_is_a_clear_error(write_jsonl):
+    row = json.dumps(prompt(meta={"x": 0})).replace(": 0}", ": " + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(BadInput, match=r"prompts\.jsonl:1: its lists and objects are nested too deeply"):
+        read_prompts([write_jsonl("prompts.jsonl", [row])])
+
+
+def test_sample_indexes_count_from_0(write_jsonl):
+    with pytest.raises(BadInput, match=r"rows\.jsonl:1: sample_index: expected `int` >= 0"):
+        list(read_jsonl([write_jsonl("rows.jsonl", [response(sample_index=-1)])], Response))
+
+
+def test_answers_of_a_domain_are_counted_and_every_line_is_checked(write_jsonl):
+    prompts = read_prompts([write_jsonl("prompts.jsonl", [prompt(), prompt("p2", domain="code")])])
+    rows = [response(), response(index=1), response("p2")]
+    assert count_answers([write_jsonl("r.jsonl", rows)], prompts, "math") == 2
+    with pytest.raises(BadInput, match=r"r\.jsonl:4: is not valid JSON"):
+        count_answers([write_jsonl("r.jsonl", [*rows, "{"])], prompts, "math")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusechat.errors import BadInput
-from fusechat.output_file import OutputFile, encode_line, write_atomically
+from fusechat.output_file import OutputFile, encode_line, write_atomically, write_json
 from fusechat.run_manifest import Manifest
 
 
@@ -206,3 +206,90 @@ def test_lines_never_hold_nan_and_lone_surrogates_become_readable():
     with pytest.raises(ValueError, match="JSON"):
         encode_line({"x": float("nan")})
     assert json.loads(encode_line({"x": "a\ud800b😀"}).decode("utf-8")) == {"x": "a\ufffdb😀"}
+
+
+def test_an_output_that_is_a_folder_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="is a folder; give the name of a file"):
+        _ = open_output(tmp_path).is_complete
+
+
+def test_a_line_that_stands_twice_in_the_part_stands_once_in_the_file(tmp_path):
+    path = tmp_path / "x.jsonl"
+    with open_output(path) as output:
+        output.write({"id": "a"})
+        output.write({"id": "b"})
+    partial = tmp_path / "x.jsonl.partial"
+    partial.write_bytes(partial.read_bytes() * 2)
+    with open_output(path) as output:
+        assert output.done == {"a", "b"}
+        output.write({"id": "c"})
+        output.finish(order=["a", "b", "c"])
+    assert [json.loads(line)["id"] for line in lines(path)] == ["a", "b", "c"]
+
+
+def test_a_part_with_an_id_that_nobody_asked_for_is_refused(tmp_path):
+    path = tmp_path / "x.jsonl"
+    with open_output(path) as output:
+        output.write({"id": "a"})
+        output.write({"id": "z"})
+        with pytest.raises(BadInput, match=r"x\.jsonl\.partial: id: z is not asked for"):
+            output.finish(order=["a"])
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "{", ""])
+def test_damaged_settings_of_a_part_are_a_clear_error(tmp_path, text):
+    path = tmp_path / "x.jsonl"
+    with open_output(path) as output:
+        output.write({"id": "a"})
+    (tmp_path / "x.jsonl.partial.run.json").write_text(text)
+    with pytest.raises(BadInput, match=r"x\.jsonl\.partial\.run\.json: is damaged"), open_output(path):
+        pass
+
+
+def test_what_a_run_killed_amid_a_rename_left_is_removed(tmp_path):
+    path = tmp_path / "x.jsonl"
+    for name in ("x.jsonl.ordered", "x.jsonl.run.json.77.tmp", "x.jsonl.partial.run.json.77.tmp"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "x2.jsonl.run.json.77.tmp").write_text("another file's")
+    with open_output(path) as output:
+        output.write({"id": "a"})
+        output.finish()
+    assert sorted(os.listdir(tmp_path)) == ["x.jsonl", "x.jsonl.run.json", "x2.jsonl.run.json.77.tmp"]
+
+
+def test_a_disk_that_fills_while_lines_are_put_in_order_keeps_them(tmp_path, monkeypatch):
+    path = tmp_path / "x.jsonl"
+    with open_output(path) as output:
+        output.write({"id": "b"})
+        output.write({"id": "a"})
+        monkeypatch.setattr(os, "fsync", no_room)
+        with pytest.raises(
+            BadInput, match="No space left on device; make room, then the same command goes on"
+        ):
+            output.finish(order=["a", "b"])
+    monkeypatch.undo()
+    assert not (tmp_path / "x.jsonl.ordered").exists()
+    with open_output(path) as output:
+        output.finish(order=["a", "b"])
+    assert [json.loads(line)["id"] for line in lines(path)] == ["a", "b"]
+
+
+def no_room(descriptor):
+    raise OSError(28, "No space left on device")
+
+
+def test_an_unwritable_or_busy_output_can_be_known_beforehand(tmp_path):
+    path = tmp_path / "x.jsonl"
+    open_output(path).check_writable()
+    assert os.listdir(tmp_path) == []
+    with open_output(path), pytest.raises(BadInput, match="another run is writing it"):
+        open_output(path).check_writable()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be written"):
+        open_output(tmp_path / "file" / "x.jsonl").check_writable()
+
+
+def test_paths_that_are_no_utf_8_do_not_stop_a_run(tmp_path):
+    write_json(tmp_path / "x.json", {"path": "a\udcff"})
+    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {"path": "a?"}

@@ -1,5 +1,6 @@
 """Tracking goes offline where nobody is logged in, and never fails or blocks a run."""
 
+import os
 import time
 
 import pytest
@@ -77,3 +78,14 @@ def test_report_to_none_needs_no_wandb(monkeypatch, tmp_path):
     tracker.table("t", [], [])
     tracker.image("i", tmp_path)
     tracker.finish()
+
+
+def test_without_a_home_wandb_keeps_its_files_beside_the_run(tmp_path, monkeypatch):
+    for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    tracking.start_tracking("wandb", step="s", name=None, config={}, directory=tmp_path / "run").finish()
+    assert os.environ["WANDB_CACHE_DIR"] == str(tmp_path / "run" / "wandb" / "cache")
+    assert list((tmp_path / "run" / "wandb").glob("offline-run-*"))
+    assert not (tmp_path / "nowhere").exists()
