@@ -1,7 +1,7 @@
-"""Samples answers of one source model to the prompts with vLLM; each answer is on disk as soon as it is done.
+r"""Samples answers of one source model to the prompts with vLLM; each answer is on disk as soon as it is done.
 
 Run:
-    python sampling/sample_vllm.py --prompts RUN/prompts.jsonl --source Llama-3.1-70B-Instruct \\
+    python sampling/sample_vllm.py --prompts RUN/prompts.jsonl --source Llama-3.1-70B-Instruct \
         --output RUN/responses/Llama-3.1-70B-Instruct.jsonl
 
 Reads: prompts (JSONL), the source's sampling parameters (sampling/sources.yaml), the model.

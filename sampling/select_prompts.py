@@ -1,6 +1,6 @@
-"""Chooses the prompts of the recipe from the report's eight public datasets.
+r"""Chooses the prompts of the recipe from the report's eight public datasets.
 
-    python sampling/select_prompts.py --preset paper --output runs/full/prompts.jsonl \\
+    python sampling/select_prompts.py --preset paper --output runs/full/prompts.jsonl \
         --dataset-responses runs/full/responses/Llama-3.1-405B-Instruct.jsonl
 
 Reads:  the datasets, from --data-root DIR/org/name (parquet, json, jsonl) or else from the Hub; the filters and

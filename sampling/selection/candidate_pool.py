@@ -3,8 +3,9 @@
 import os
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -108,11 +109,14 @@ class CandidatePool:
             self._flush()
 
     def _flush(self) -> None:
-        try:
-            self._file.write(b"".join(self._buffer))
-            self._file.flush()
-        except OSError as error:
-            raise BadInput(
-                f"the output's folder cannot be written: {error.strerror}; make room there"
-            ) from None
+        append(self._file, self._buffer)
         self._buffer.clear()
+
+
+def append(file: IO[bytes], pieces: Sequence[bytes]) -> None:
+    """Writes to a temporary file in the output's folder, for `os.pread` to find. BadInput where the disk is full."""
+    try:
+        file.write(b"".join(pieces))
+        file.flush()
+    except OSError as error:
+        raise BadInput(f"the output's folder cannot be written: {error.strerror}; make room there") from None

@@ -1,6 +1,7 @@
 """The files of a dataset under --data-root, and the pieces of them that can be read side by side."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from sampling.selection.layouts import Layout
 ENDINGS = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
 # Split names as they stand in file and folder names: train-00000-of-00003.parquet, leetcode-train.jsonl.
 SPLIT_NAME = re.compile(r"(?:^|[-_./])(train_[125]M|train|validation|valid|dev|test)(?=[-_./]|$)")
+# Some downloads carry a hash behind the number: train-00000-of-00003-0123456789abcdef.parquet.
+SHARD = re.compile(r"(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})(?=[-.])")
 BLOCK_BYTES = 32 << 20
 
 
@@ -31,7 +34,7 @@ def find_files(data_root: Path | None, layout: Layout, splits: Sequence[str]) ->
     """The files of the wanted splits in DATA_ROOT/org/name, at any depth; None where there is no such folder.
 
     A file whose name has no split counts for every split, unless other files do name the split (then it belongs
-    to some side folder). BadInput where the folder holds nothing of a wanted split.
+    to some side folder). BadInput where the folder holds nothing of a wanted split, or not all its files.
     """
     if data_root is None:
         return None
@@ -53,9 +56,11 @@ def find_files(data_root: Path | None, layout: Layout, splits: Sequence[str]) ->
     marks = {path: _split_marks(path.relative_to(folder)) for path in paths}
     found: dict[Path, None] = {}
     for split in splits:
-        matching = [path for path in paths if split in marks[path]] or [
-            path for path in paths if not marks[path]
-        ]
+        matching = (
+            [path for path in paths if split in marks[path]]
+            or [path for path in paths if not marks[path]]
+            or _larger_split(split, marks, folder)
+        )
         if not matching:
             names = ", ".join(str(path.relative_to(folder)) for path in paths[:5])
             raise BadInput(
@@ -63,7 +68,43 @@ def find_files(data_root: Path | None, layout: Layout, splits: Sequence[str]) ->
                 "or name another split in the settings"
             )
         found.update(dict.fromkeys(matching))
+    _check_shards(list(found))
     return list(found)
+
+
+def _larger_split(split: str, marks: dict[Path, set[str]], folder: Path) -> list[Path]:
+    """The files of the smallest split that the wanted one is a sample of, and a note about it; none: []."""
+    samples = (
+        "train_1M",
+        "train_2M",
+        "train_5M",
+        "train",
+    )  # of OpenMathInstruct-2, the last one being all of it
+    for larger in samples[samples.index(split) + 1 :] if split in samples else ():
+        matching = [path for path in marks if larger in marks[path]]
+        if matching:
+            print(
+                f"note: {folder}: has no split {split!r}; reading {larger!r}, which it is a sample of",
+                file=sys.stderr,
+            )
+            return matching
+    return []
+
+
+def _check_shards(paths: Sequence[Path]) -> None:
+    """Raises BadInput where a file of a set like train-00000-of-00003.parquet is missing."""
+    sets: dict[tuple[Path, str, str], set[str]] = {}
+    for path in paths:
+        match = SHARD.match(path.name)
+        if match:
+            sets.setdefault((path.parent, match["stem"], match["count"]), set()).add(match["index"])
+    for (folder, stem, count), indexes in sets.items():
+        missing = [index for index in map("{:05d}".format, range(int(count))) if index not in indexes]
+        if missing:
+            raise BadInput(
+                f"{folder / f'{stem}-{missing[0]}-of-{count}'}*: is missing, {len(missing)} of {count} files of this "
+                "split in all; download the rest"
+            )
 
 
 def _split_marks(path: Path) -> set[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fusechat.records import Message, Response, prompt_id_of, response_id_of
+from sampling.selection.candidate_pool import append
 from sampling.selection.data_files import Piece
 from sampling.selection.drafts import digest
 from sampling.selection.gathering import DataSource, in_processes
@@ -33,15 +34,16 @@ def dataset_responses(
     with tempfile.TemporaryFile(dir=folder, prefix=".select_prompts.") as file:
         size = 0
         for answers in _answers(source, frozenset(places), workers):
+            fresh = []
             for prompt_id, text in answers:
                 known = places[prompt_id]
                 data = text.encode("utf-8", "surrogatepass")
                 content = digest(data)
                 if content not in known:
                     known[content] = (size, len(data))
-                    file.write(data)
+                    fresh.append(data)
                     size += len(data)
-        file.flush()
+            append(file, fresh)
         for prompt_id in prompt_ids:
             ordered = sorted(places[prompt_id].items())[:limit]
             for sample_index, (_, (offset, length)) in enumerate(ordered):

@@ -4,30 +4,17 @@ Text is lower-cased and freed of punctuation; every Chinese character is a word.
 share are their boilerplate, and ignored.
 """
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
-from fusechat.errors import BadInput
 from fusechat.inputs import expand_inputs
 from fusechat.records import normalised_text
+from sampling.selection.benchmark_questions import read_questions
 from sampling.selection.drafts import digest
 from sampling.selection.settings import DecontaminationSettings
 
 WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u3400-\u4dbf\u4e00-\u9fff]+")
-QUESTION_FIELDS = (
-    "question",
-    "problem",
-    "prompt",
-    "instruction",
-    "question_content",
-    "text",
-    "input",
-    "content",
-)
 
 
 class Questions:
@@ -77,40 +64,3 @@ def word_runs(words: Sequence[str], length: int) -> Iterator[int]:
     """A number for each run of `length` words."""
     for start in range(len(words) - length + 1):
         yield digest(" ".join(words[start : start + length]))
-
-
-def read_questions(path: Path) -> Iterator[tuple[str, str]]:
-    """(question, "file:line") of a file: JSON lines or a JSON array with a question field, or a question a line."""
-    if path.name.endswith(".txt"):
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-            if line.strip():
-                yield line, f"{path}:{number}"
-        return
-    try:
-        with path.open(encoding="utf-8") as file:
-            if path.name.endswith(".json"):
-                rows = list(enumerate(json.load(file), start=1))
-            else:
-                rows = [
-                    (number, json.loads(line)) for number, line in enumerate(file, start=1) if line.strip()
-                ]
-    except (ValueError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is not valid JSON: {' '.join(str(error).split())[:200]}") from None
-    for number, row in rows:
-        yield _question(row, f"{path}:{number}"), f"{path}:{number}"
-
-
-def _question(row: Any, location: str) -> str:
-    if isinstance(row, str):
-        return row
-    if isinstance(row, dict):
-        messages = row.get("messages") or row.get("turns")
-        if isinstance(messages, list):
-            turns = [turn.get("content", "") if isinstance(turn, dict) else str(turn) for turn in messages]
-            return "\n".join(turns)
-        for name in QUESTION_FIELDS:
-            if isinstance(row.get(name), str):
-                return row[name]
-    raise BadInput(
-        f"{location}: has no question; one of the fields {', '.join(QUESTION_FIELDS)} or messages is needed"
-    )

@@ -1,6 +1,7 @@
 """Rows of a dataset's files or of the Hub, as tuples of the columns that are needed, with types checked."""
 
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -30,9 +31,13 @@ def read_rows(piece: Piece, layout: Layout) -> Iterator[Rows]:
 
 def check_parquet_columns(path: Path, layout: Layout) -> None:
     """Raises BadInput where a needed column is missing or has another type; reads the schema only."""
+    import pyarrow
     import pyarrow.parquet
 
-    schema = pyarrow.parquet.read_schema(path)
+    try:
+        schema = pyarrow.parquet.read_schema(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, "parquet", error) from None
     for name, kind in layout.all_columns.items():
         if name not in schema.names:
             if name in layout.columns:
@@ -61,6 +66,7 @@ def _is_of_kind(column_type: Any, kind: str) -> bool:
 
 
 def _read_parquet(piece: Piece, layout: Layout) -> Iterator[Rows]:
+    import pyarrow
     import pyarrow.parquet
 
     check_parquet_columns(piece.path, layout)
@@ -68,8 +74,19 @@ def _read_parquet(piece: Piece, layout: Layout) -> Iterator[Rows]:
     with pyarrow.parquet.ParquetFile(piece.path) as file:
         present = [name for name in names if name in file.schema_arrow.names]
         groups = None if piece.row_group is None else [piece.row_group]
-        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=present, use_threads=False):
-            columns = {name: batch.column(name).to_pylist() for name in present}
+        batches = file.iter_batches(BATCH_ROWS, row_groups=groups, columns=present, use_threads=False)
+        while True:
+            try:
+                batch = next(batches, None)
+                if batch is None:
+                    return
+                columns = {name: batch.column(name).to_pylist() for name in present}
+            except (
+                OSError,
+                ValueError,
+                pyarrow.ArrowException,
+            ) as error:  # damaged pages, text that is no UTF-8
+                raise _unreadable(piece.path, "parquet", error) from None
             yield columns_to_rows(columns, layout, batch.num_rows)
 
 
@@ -113,8 +130,8 @@ def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
         try:
             with gzip.open(piece.path, "rb") as compressed:
                 yield from enumerate(compressed, start=1)
-        except (OSError, EOFError) as error:
-            raise BadInput(f"{piece.path}: is not a gzip file that can be read: {error}") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise _unreadable(piece.path, "gzip", error) from None
         return
     with piece.path.open("rb") as file:
         file.seek(piece.start)
@@ -143,13 +160,21 @@ def _read_json_array(piece: Piece, layout: Layout) -> Iterator[Rows]:
     struct, to_tuple = _row_type(layout)
     data = piece.path.read_bytes()
     if piece.path.name.endswith(".gz"):
-        data = gzip.decompress(data)
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise _unreadable(piece.path, "gzip", error) from None
     try:
         decoded = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=list[struct])  # type: ignore[valid-type]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _bad_row(str(piece.path), error, layout) from None
     for start in range(0, len(decoded), BATCH_ROWS):
         yield [to_tuple(row) for row in decoded[start : start + BATCH_ROWS]]
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> BadInput:
+    what = " ".join(str(error).split())[:200]
+    return BadInput(f"{path}: is not a {kind} file that can be read ({what}); download the file again")
 
 
 def _bad_row(location: str, error: Exception, layout: Layout) -> BadInput:

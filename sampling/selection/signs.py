@@ -1,12 +1,12 @@
-"""Signs: patterns that are tried only where the literals that they need stand in the text.
+"""Signs: patterns that are tried only where a literal that they need stands in the text.
 
-The words of texts repeat, so which literals a word holds is worked out once a word and remembered. That makes
-the filter several times faster than looking for each literal in each text.
+The words of texts repeat, so which literals a word holds is worked out once a word and remembered. From the
+literals of a text an index leads to the few signs that can match, so that their number costs little.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 
 from sampling.selection.required_text import required_texts
 
@@ -14,51 +14,52 @@ LETTERS = re.compile(r"[a-z]{2,}")
 REMEMBERED_WORDS = 100_000
 
 
-@dataclass(frozen=True)
-class Sign:
-    """A pattern, and what a text that it matches must hold: a letter run of `runs`, or a text of `others`.
+class Signs:
+    """Patterns in a fixed order, and the index from literals to them.
 
-    Both empty: nothing is known, and the pattern is always tried.
+    A literal is looked for as its longest run of letters among the runs of the text's words, or, where it has
+    none, by one of its characters and then as a whole. A pattern without known literals is always tried.
     """
 
-    pattern: re.Pattern[str]
-    runs: frozenset[str]
-    others: tuple[str, ...]
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self.patterns = tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns)
+        self._always: list[int] = []
+        self._by_run: defaultdict[str, list[int]] = defaultdict(list)
+        self._by_character: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        for position, pattern in enumerate(patterns):
+            literals = required_texts(pattern)
+            if literals is None:
+                self._always.append(position)
+            for literal in literals or ():
+                found = LETTERS.findall(literal.lower())
+                if found:
+                    self._by_run[max(found, key=len)].append(position)
+                else:
+                    self._by_character[max(literal)].append((literal, position))
+        self._characters = frozenset(self._by_character)
 
-    def may_match(self, text: str, runs: Set[str]) -> bool:
-        """False only where it cannot match; `runs` are the text's, from LetterRuns."""
-        if not self.runs.isdisjoint(runs):
-            return True
-        for other in self.others:
-            if other in text:
-                return True
-        return not self.runs and not self.others
+    @property
+    def runs(self) -> frozenset[str]:
+        """The letter runs that the index asks for."""
+        return frozenset(self._by_run)
 
-    def is_in(self, text: str, runs: Set[str]) -> bool:
-        """Whether it matches anywhere."""
-        return self.may_match(text, runs) and self.pattern.search(text) is not None
-
-
-def make_signs(patterns: Sequence[str]) -> tuple[Sign, ...]:
-    """The patterns as signs."""
-    made = []
-    for pattern in patterns:
-        runs, others = set(), []
-        for literal in required_texts(pattern) or ():
-            found = LETTERS.findall(literal.lower())
-            if found:
-                runs.add(max(found, key=len))
-            else:
-                others.append(literal)
-        made.append(Sign(re.compile(pattern, re.MULTILINE), frozenset(runs), tuple(others)))
-    return tuple(made)
+    def candidates(self, text: str, runs: Set[str]) -> list[re.Pattern[str]]:
+        """The patterns that may match, in their order; `runs` are the lower-case text's, from LetterRuns."""
+        positions = set(self._always)
+        for run in runs & self._by_run.keys():
+            positions.update(self._by_run[run])
+        for character in self._characters.intersection(text):
+            for literal, position in self._by_character[character]:
+                if literal in text:
+                    positions.add(position)
+        return [self.patterns[position] for position in sorted(positions)]
 
 
 class LetterRuns:
     """Which of the signs' letter runs stand in a text."""
 
-    def __init__(self, *groups: Sequence[Sign]) -> None:
-        self._runs = sorted({run for group in groups for sign in group for run in sign.runs})
+    def __init__(self, *groups: Signs) -> None:
+        self._runs = sorted({run for group in groups for run in group.runs})
         self._by_word: dict[str, tuple[str, ...]] = {}
 
     def of(self, lower: str) -> set[str]:

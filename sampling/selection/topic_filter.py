@@ -6,11 +6,11 @@ hand-labelled prompts.
 """
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from typing import Literal
 
 from sampling.selection import topic_patterns
-from sampling.selection.signs import LetterRuns, Sign, make_signs
+from sampling.selection.signs import LetterRuns, Signs
 
 Topic = Literal["code", "math"]
 STRONG_POINTS = 2
@@ -22,12 +22,13 @@ WORD_PROBLEM_CHARACTERS = 600
 # Signs are looked for in this much of a prompt: a long document behind an instruction says little of the task.
 READ_CHARACTERS = 3000
 
-STRONG_CODE, WEAK_CODE = make_signs(topic_patterns.STRONG_CODE), make_signs(topic_patterns.WEAK_CODE)
-STRONG_CODE_CASED = make_signs(topic_patterns.STRONG_CODE_CASED)
-STRONG_MATH, WEAK_MATH = make_signs(topic_patterns.STRONG_MATH), make_signs(topic_patterns.WEAK_MATH)
+STRONG_CODE, WEAK_CODE = Signs(topic_patterns.STRONG_CODE), Signs(topic_patterns.WEAK_CODE)
+STRONG_CODE_CASED = Signs(topic_patterns.STRONG_CODE_CASED)
+STRONG_MATH, WEAK_MATH = Signs(topic_patterns.STRONG_MATH), Signs(topic_patterns.WEAK_MATH)
 NUMBER = re.compile(f"{topic_patterns.NUMBER}|{topic_patterns.NUMBER_ZH}")
-QUANTITY_QUESTION = make_signs([f"{topic_patterns.QUANTITY_QUESTION}|{topic_patterns.QUANTITY_QUESTION_ZH}"])
+QUANTITY_QUESTION = Signs([f"{topic_patterns.QUANTITY_QUESTION}|{topic_patterns.QUANTITY_QUESTION_ZH}"])
 NOT_A_WORD_PROBLEM = re.compile(topic_patterns.NOT_A_WORD_PROBLEM)
+NO_SIGNS = Signs([])
 LETTER_RUNS = LetterRuns(STRONG_CODE, WEAK_CODE, STRONG_CODE_CASED, STRONG_MATH, WEAK_MATH, QUANTITY_QUESTION)
 
 
@@ -51,7 +52,7 @@ def topic_of(text: str) -> Topic | None:
 
 def is_word_problem(lower: str, runs: Set[str]) -> bool:
     """Whether a short text gives at least two numbers and asks for a quantity."""
-    if len(lower) > WORD_PROBLEM_CHARACTERS or not QUANTITY_QUESTION[0].is_in(lower, runs):
+    if len(lower) > WORD_PROBLEM_CHARACTERS or not _has(lower, runs, QUANTITY_QUESTION):
         return False
     return len(NUMBER.findall(lower)) >= 2 and not NOT_A_WORD_PROBLEM.search(lower)
 
@@ -59,26 +60,28 @@ def is_word_problem(lower: str, runs: Set[str]) -> bool:
 def _is_code(lower: str, cased: str, runs: Set[str], needed: int) -> bool:
     points = _points(lower, runs, STRONG_CODE, WEAK_CODE, needed)
     if points < needed:
-        points += _points(cased, runs, STRONG_CODE_CASED, (), needed)
+        points += _points(cased, runs, STRONG_CODE_CASED, NO_SIGNS, needed)
     return points >= needed
 
 
-def _points(text: str, runs: Set[str], strong: Sequence[Sign], weak: Sequence[Sign], needed: int) -> int:
+def _points(text: str, runs: Set[str], strong: Signs, weak: Signs, needed: int) -> int:
     """Two points for each different strong sign, one for each weak sign; stops counting at `needed`."""
     points = 0
     found: set[str] = set()
-    for sign in strong:
-        if not sign.may_match(text, runs):
-            continue
-        for match in sign.pattern.finditer(text):
+    for pattern in strong.candidates(text, runs):
+        for match in pattern.finditer(text):
             if match.group() not in found:
                 found.add(match.group())
                 points += STRONG_POINTS
                 if points >= needed:
                     return points
-    for sign in weak:
-        if sign.is_in(text, runs):
+    for pattern in weak.candidates(text, runs):
+        if pattern.search(text):
             points += 1
             if points >= needed:
                 return points
     return points
+
+
+def _has(text: str, runs: Set[str], signs: Signs) -> bool:
+    return any(pattern.search(text) for pattern in signs.candidates(text, runs))

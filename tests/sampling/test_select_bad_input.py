@@ -75,10 +75,10 @@ def test_a_bad_json_line_is_named_by_file_line_and_column(
 
 
 def test_a_folder_without_the_wanted_split_is_refused(run_script: Run, tmp_path: Path) -> None:
-    path = tmp_path / "data/nvidia/OpenMathInstruct-2/data/train-00000-of-00001.parquet"
+    path = tmp_path / "data/nvidia/OpenMathInstruct-2/data/test-00000-of-00001.parquet"
     selection_fixtures.write_parquet(path, selection_fixtures.MATH)
     process = run_on(run_script, tmp_path / "data", tmp_path, "--datasets", "OpenMathInstruct-2")
-    assert_refused(process, tmp_path, "train_1M", "train-00000-of-00001.parquet")
+    assert_refused(process, tmp_path, "train_1M", "test-00000-of-00001.parquet")
 
 
 def test_a_missing_shard_of_a_json_set_is_refused(run_script: Run, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_missing_shard_of_a_json_set_is_refused(run_script: Run, tmp_path: Pat
         folder / "train-00000-of-00002.jsonl", [{"instruction": "x", "source": "y"}]
     )
     process = run_on(run_script, tmp_path / "data", tmp_path, "--datasets", "UltraFeedback")
-    assert_refused(process, tmp_path, "train-00001-of-00002.jsonl", "missing")
+    assert_refused(process, tmp_path, "train-00001-of-00002", "missing")
 
 
 def test_wrong_arguments_are_refused_together(data_root: Path, run_script: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from fusechat.errors import BadInput
 from sampling.selection import data_files
 from sampling.selection.data_files import find_files, pieces_of
 from sampling.selection.layouts import BY_NAME, HELPSTEER2, OPENMATHINSTRUCT2, ULTRAFEEDBACK
-from sampling.selection.row_readers import read_rows
+from sampling.selection.row_readers import check_parquet_columns, read_rows
 
 ULTRA = BY_NAME[ULTRAFEEDBACK]
 
@@ -26,9 +26,24 @@ def found(tmp_path: Path, dataset: str, split: str, *names: str) -> list[str]:
 
 
 def test_only_the_wanted_split_is_read(tmp_path: Path) -> None:
-    names = ("data/train-00000-of-00002.parquet", "data/train_1M-00000-of-00001.parquet", "data/train_2M-00000-of-00001.parquet")  # fmt: skip
+    names = ("data/train-00000-of-00001.parquet", "data/train_1M-00000-of-00001.parquet", "data/train_2M-00000-of-00001.parquet")  # fmt: skip
     assert found(tmp_path, OPENMATHINSTRUCT2, "train_1M", *names) == ["data/train_1M-00000-of-00001.parquet"]
-    assert found(tmp_path, OPENMATHINSTRUCT2, "train") == ["data/train-00000-of-00002.parquet"]
+    assert found(tmp_path, OPENMATHINSTRUCT2, "train") == ["data/train-00000-of-00001.parquet"]
+
+
+def test_a_split_that_the_wanted_one_is_a_sample_of_stands_in_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("data/train-00000-of-00001.parquet", "data/train_2M-00000-of-00001.parquet")
+    assert found(tmp_path, OPENMATHINSTRUCT2, "train_1M", *names) == [names[1]]
+    assert "has no split 'train_1M'; reading 'train_2M', which it is a sample of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tail", ["", "-0123456789abcdef"])
+def test_a_missing_file_of_a_split_is_refused_by_its_name(tail: str, tmp_path: Path) -> None:
+    names = [f"data/train-0000{index}-of-00003{tail}.parquet" for index in (0, 2)]
+    with pytest.raises(BadInput, match=r"train-00001-of-00003\*: is missing, 1 of 00003 files"):
+        found(tmp_path, ULTRAFEEDBACK, "train", *names)
 
 
 def test_files_that_name_no_split_are_read_where_none_does(tmp_path: Path) -> None:
@@ -114,7 +129,7 @@ def test_an_optional_column_may_be_missing(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "a.parquet") == rows_of(tmp_path / "a.jsonl") == [("Hello", None)]
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl.gz"])
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl.gz", "a.json.gz"])
 def test_damaged_files_are_refused_by_name(name: str, tmp_path: Path) -> None:
     data = (
         b"PAR1 not really" if name.endswith("parquet") else gzip.compress(b'{"instruction": "a"}\n' * 99)[:-9]
@@ -122,3 +137,16 @@ def test_damaged_files_are_refused_by_name(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(BadInput, match=name):
         rows_of(tmp_path / name)
+    if name.endswith("parquet"):
+        with pytest.raises(BadInput, match=name):
+            check_parquet_columns(tmp_path / name, ULTRA)
+
+
+def test_a_parquet_file_with_damaged_pages_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    fixtures.write_parquet(path, [{"instruction": f"Tell me about bird {number}."} for number in range(200)])
+    data = bytearray(path.read_bytes())
+    data[30:200] = bytes(byte ^ 0x5A for byte in data[30:200])
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match=r"a\.parquet: is not a parquet file that can be read"):
+        rows_of(path)

@@ -1,10 +1,13 @@
 """Duplicates, near-duplicates and overlap with benchmark questions."""
 
+import gzip
 import json
 import random
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasketch import MinHash, MinHashLSH
 
@@ -195,6 +198,32 @@ def test_questions_come_from_chats_arrays_and_plain_lines(tmp_path: Path) -> Non
     (tmp_path / "b.txt").write_text(f"\n{WORDS}\n", encoding="utf-8")
     for name in ("a.json", "b.txt"):
         assert Questions([str(tmp_path / name)], DecontaminationSettings()).overlap(WORDS) is not None
+
+
+def test_questions_come_from_the_formats_in_which_benchmarks_are_published(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"id": [1, 2], "turns": [["Hello."], ["Hello.", WORDS]]}), tmp_path / "bench.parquet"
+    )
+    (tmp_path / "gpqa.csv").write_text(
+        f'Id,Question\n1,"Two\nlines, one row"\n2,"{WORDS}"\n', encoding="utf-8"
+    )
+    (tmp_path / "humaneval.jsonl.gz").write_bytes(
+        gzip.compress(
+            json.dumps({"task_id": "x/0", "prompt": "f"}).encode()
+            + b"\n"
+            + json.dumps({"prompt": WORDS}).encode()
+        )
+    )
+    for name in ("bench.parquet", "gpqa.csv", "humaneval.jsonl.gz"):
+        found = Questions([str(tmp_path / name)], DecontaminationSettings())
+        assert found.overlap(WORDS) == f"{tmp_path / name}:2", name
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl.gz", "a.json", "a.jsonl"])
+def test_a_damaged_question_file_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b'{"question": "x"')
+    with pytest.raises(BadInput, match=name):
+        Questions([str(tmp_path / name)], DecontaminationSettings())
 
 
 def test_a_question_file_without_a_question_field_is_refused(tmp_path: Path) -> None:

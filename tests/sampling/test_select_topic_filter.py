@@ -1,7 +1,9 @@
 """The topic filter, measured on prompts labelled by hand: topic_filter_labelled.jsonl.
 
-A part of them ("held_out") was not looked at while the patterns were made; all were written by the same
-person as the patterns, so figures on real data will be lower.
+Part "held_out" was not looked at while the first patterns were made. Part "later" was written afterwards, in four
+sets; a set was measured before the patterns were widened by what it showed, and these first looks say more about
+prompts that nobody has seen: precision of code and maths 0.97 to 1.0 in all four, recall of code 0.72, 0.71,
+0.71, 0.80 and of maths 0.85, 0.71, 0.80, 0.90. All were written by the same person as the patterns.
 """
 
 import json
@@ -42,7 +44,7 @@ def precision_and_recall(rows: list[dict[str, Any]], topic: str) -> tuple[float,
     return right / max(found, 1), right / max(there, 1)
 
 
-@pytest.mark.parametrize("part", ["all", "held_out", "en", "zh", "hard"])
+@pytest.mark.parametrize("part", ["all", "held_out", "later", "en", "zh", "hard"])
 def test_precision_is_at_least_95_and_recall_at_least_90_percent_for_each_class(
     part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,12 +113,13 @@ def test_published_questions_of_known_topics_are_told_apart(reference_data: Path
 
 
 def test_looking_for_literals_first_changes_no_outcome() -> None:
-    everything = (STRONG_CODE, STRONG_CODE_CASED, WEAK_CODE, STRONG_MATH, WEAK_MATH)
     for row in LABELLED:
-        for sign in (sign for group in everything for sign in group):
+        for signs in (STRONG_CODE, STRONG_CODE_CASED, WEAK_CODE, STRONG_MATH, WEAK_MATH):
             for text in (row["text"], row["text"].lower()):
-                runs = LETTER_RUNS.of(text.lower())
-                assert sign.is_in(text, runs) == (sign.pattern.search(text) is not None), sign.pattern.pattern
+                candidates = signs.candidates(text, LETTER_RUNS.of(text.lower()))
+                for pattern in signs.patterns:
+                    if pattern.search(text):
+                        assert pattern in candidates, (pattern.pattern, text)
 
 
 @pytest.mark.parametrize(
