@@ -181,7 +181,6 @@ class Worker:
                 "type": printable(str(failure["type"]), 100),
                 "message": printable(str(failure["message"]), 500),
             }
-        ways, way = static.get("ways") or [[]], outcome.get("way", 0)
         reason = outcome["reason"]
         return Verdict(
             case_id=case.case_id,
@@ -198,7 +197,7 @@ class Worker:
             },
             code_sha256=case.code_sha256,
             tests_sha256=case.tests_sha256,
-            blocks_used=list(ways[min(way, len(ways) - 1)]),
+            blocks_used=outcome.get("blocks_used", []),
             wall_s=outcome.get("wall_s", 0.0),
             cpu_s=outcome.get("cpu_s", 0.0),
             max_rss_mb=outcome.get("max_rss_mb", 0.0),

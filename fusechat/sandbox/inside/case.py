@@ -44,6 +44,12 @@ class Case:
     def run(self) -> dict[str, Any]:
         started = time.monotonic()
         outcome = self.outcome()
+        static = outcome.pop("static", None) or {}
+        # Only what the record shows: a hostile answer may have any number of blocks and imports.
+        outcome["static"] = {
+            name: static[name] for name in ("undefined", "missing", "flags", "prelude_used") if name in static
+        }
+        outcome["blocks_used"] = static["ways"][outcome.get("way", 0)] if "ways" in static else []
         outcome["wall_s"] = round(time.monotonic() - started, 4)
         outcome["cpu_s"] = round(self.cpu_s, 4)
         outcome["max_rss_mb"] = round(self.max_rss_mb, 1)

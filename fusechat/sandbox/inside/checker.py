@@ -4,9 +4,6 @@ It never runs a line of the answer. Comparisons happen here, on plain data. What
 through one pipe to the process that started it, and only a finished run of all tests can say that they passed.
 """
 
-import ast
-import builtins
-import importlib
 import inspect
 import json
 import math
@@ -15,15 +12,14 @@ import socket
 import types
 from typing import Any
 
+from .library_calls import pass_on_library_calls, quiet_test_runners
+from .namespace import Namespace, names_to_ask_for
+from .plain_types import is_array
 from .remote import AnswerFailed, Remote
-from .sources import BadSource, free_names, parse, prelude_names
+from .sources import BadSource
+from .suite import Suite, setup_sources
+from .test_runners import BadTest
 from .wire import Channel, Unsendable
-
-# Tools that tests measure with; an answer's own of that name counts only if nothing else of it is tested.
-MEASURES = {
-    "Counter", "OrderedDict", "ChainMap", "defaultdict", "deque", "namedtuple", "sqrt", "ceil", "floor", "factorial",
-    "comb", "isqrt", "gcd", "lcm", "pi", "inf", "log2", "reduce", "permutations", "combinations",
-}  # fmt: skip
 
 
 class Report:
@@ -34,6 +30,7 @@ class Report:
         self.passed = 0
         self.total = 0
         self.first_failure: dict[str, Any] | None = None
+        self.bad_tests: str | None = None
 
     def send(self, message: dict[str, Any]) -> None:
         data = json.dumps(message).encode("ascii") + b"\n"
@@ -51,126 +48,11 @@ class Report:
                 "passed": self.passed,
                 "total": self.total,
                 "first_failure": self.first_failure,
+                "bad_tests": self.bad_tests,
                 "answer_failed": failed.reason if failed else None,
                 "answer_text": str(failed)[:500] if failed else None,
             }
         )
-
-
-class Suite:
-    """The tests of one case, compiled."""
-
-    def __init__(self, tests: dict[str, Any]) -> None:
-        self.tests = tests
-        self.setup = compiled(tests.get("setup") or "", "<setup>", "setup")
-        self.sources = list(tests.get("asserts") or [])
-        self.codes = []
-        for index, source in enumerate(self.sources):
-            self.codes.append(
-                compiled(with_calls(source, tests.get("entry_point")), f"<test {index}>", f"test {index}")
-            )
-        if self.sources and not any(parse(source, "<test>").body for source in self.sources):
-            raise BadSource("the tests are empty")
-
-    def needed(self) -> set[str]:
-        """Names that the tests use and do not bind themselves."""
-        sources = [self.tests.get("setup") or "", *self.sources]
-        try:
-            names = free_names("\n".join(sources))
-        except BadSource:  # each compiles alone, but `from __future__` may stand at the top only
-            names = set().union(*map(free_names, sources))
-        names = {name for name in names if not hasattr(builtins, name) and not name.startswith("__")}
-        entry_point = self.tests.get("entry_point")
-        if entry_point:
-            names.add(entry_point.partition(".")[0])
-        return names
-
-
-def data_classes(setup: str) -> dict[str, str]:
-    """Sources of plain node classes of the setup (TreeNode and the like), which answers name but do not define.
-
-    They go to the answer's process, so only classes pass whose constants are nothing to be compared with.
-    """
-    found = {}
-    for node in parse(setup, "<setup>").body:
-        if isinstance(node, ast.ClassDef):
-            texts = (ast.Expr, ast.Constant)
-            node.body = [
-                part
-                for part in node.body
-                if not (isinstance(part, ast.FunctionDef) and part.name in ("__repr__", "__str__", "__eq__"))
-                and not (isinstance(part, texts) and isinstance(getattr(part, "value", None), ast.Constant))
-            ] or [ast.Pass()]
-            constants = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
-            if all(value is None or value in (0, 1, -1, "") for value in constants):
-                found[node.name] = ast.unparse(node)
-    return found
-
-
-def compiled(source: str, name: str, what: str) -> types.CodeType:
-    try:
-        return compile(
-            source if isinstance(source, ast.AST) else parse(source, name), name, "exec", dont_inherit=True
-        )
-    except BadSource as error:
-        raise BadSource(f"{what}: {error}") from None
-
-
-def with_calls(source: str, entry_point: str | None) -> Any:
-    """The tests, and calls of test functions that they define but never call: check(candidate) and test_*()."""
-    tree = parse(source, "<test>")
-    called = {
-        node.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    extra = []
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or node.name in called or node.decorator_list:
-            continue
-        if node.name == "check" and len(node.args.args) == 1:
-            if not entry_point:
-                raise BadSource("defines check() but never calls it, and no entry point is known")
-            extra.append(f"check({entry_point})")
-        elif node.name.startswith("test") and not (node.args.args or node.args.posonlyargs):
-            extra.append(f"{node.name}()")
-    tree.body += ast.parse("\n".join(extra)).body
-    return tree
-
-
-def bind_names(remote: Remote, names: dict[str, Any], suite: Suite, facts: dict[str, Any]) -> dict[str, Any]:
-    """The namespace that tests run in: prelude, then the answer's names, which never hide a built-in or a module."""
-    entry_point = suite.tests.get("entry_point")
-    namespace: dict[str, Any] = {"__name__": "tests", "__builtins__": builtins}
-    prelude = prelude_names() if facts["prelude"] else {}
-    others = any(name not in prelude and not hasattr(builtins, name) for name in names)
-    for name, module, attribute in facts["imports"]:
-        try:
-            top = importlib.import_module(module.partition(".")[0] if attribute == "" else module)
-            if attribute == "":
-                importlib.import_module(module)
-            namespace[name] = getattr(top, attribute) if attribute else top
-        except (ImportError, AttributeError):
-            continue
-    namespace |= prelude
-    for name, value in names.items():
-        hidden = hasattr(builtins, name) or isinstance(prelude.get(name), types.ModuleType)
-        if name == entry_point or not (hidden or (others and name in MEASURES and name in prelude)):
-            namespace[name] = value
-            if isinstance(value, type):
-                remote.declared.add(value)
-    if entry_point:
-        holder, _, method = entry_point.rpartition(".")
-        if holder and holder in namespace:
-            namespace["candidate"] = getattr(namespace[holder](), method)
-        elif entry_point not in namespace and "Solution" in names:
-            try:
-                namespace[entry_point] = getattr(names["Solution"](), entry_point)
-            except Exception:
-                pass
-        if entry_point in namespace:
-            namespace["candidate"] = namespace[entry_point]
-    return namespace
 
 
 def run_suite(remote: Remote, suite: Suite, namespace: dict[str, Any], report: Report) -> None:
@@ -196,6 +78,9 @@ def run_suite(remote: Remote, suite: Suite, namespace: dict[str, Any], report: R
                 raise remote.failed_callback
         except AnswerFailed:
             pass
+        except BadTest as error:
+            report.bad_tests = f"test {index}: {error}"
+            return
         except BaseException as error:
             report.failure(index, type(error).__name__, describe(error, suite, index))
             continue
@@ -228,6 +113,8 @@ def check_case(namespace: dict[str, Any], entry_point: str, case: dict[str, Any]
     value = namespace["candidate"](*case["args"], **case["kwargs"])
     if inspect.isgenerator(value) and isinstance(case["expected"], list):
         value = list(value)
+    if is_array(value):
+        value = value.tolist()
     if not agrees(value, case["expected"]):
         raise AssertionError(f"expected {case['expected']!r:.200}, got {value!r:.200}")
 
@@ -264,21 +151,25 @@ def check(answer: socket.socket, descriptor: int, tests: dict[str, Any], facts_o
     report = Report(descriptor)
     try:
         suite = Suite(tests)
-        needed = sorted(suite.needed())
+        needed = sorted(names_to_ask_for(suite))
+        may_use = setup_sources(tests.get("setup") or "")
     except BadSource as error:
         report.send({"bad_tests": str(error)[:500]})
         return
-    report.send({"needed": needed, "classes": data_classes(tests.get("setup") or "")})
+    report.send({"needed": needed, "setup": may_use})
     facts = facts_of()
     remote = Remote(Channel(answer))
     report.total = len(suite.codes) + len(tests.get("cases") or [])
     try:
         names = remote.outcome()
         report.send({"loaded": True})
-        if type(names) is not dict or not all(type(name) is str for name in names):
-            raise remote.fail("protocol", "no table of names")
-        namespace = bind_names(remote, names, suite, facts)
-        run_suite(remote, suite, namespace, report)
+        if type(names) is not dict or not set(names) <= {*needed, "Solution"}:
+            raise remote.fail("protocol", "no table of the names asked for")
+        namespace = Namespace(remote, suite, facts)
+        namespace.bind(names)
+        pass_on_library_calls(remote, suite.text)
+        quiet_test_runners(suite.text)
+        run_suite(remote, suite, namespace.values, report)
     except AnswerFailed:
         pass
     except (Exception, Unsendable) as error:

@@ -85,11 +85,14 @@ def ended_by(player: Child, otherwise: str) -> str:
 
 
 def silence(out: int | None, stdin: int | None = None) -> None:
-    """Standard input from nowhere (or a file), standard output and error to a pipe or to nowhere."""
+    """Standard input from nowhere (or a file), standard output and error to a pipe or to nowhere.
+
+    A program that reads a file is judged by its standard output alone, so its standard error goes nowhere.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null if stdin is None else stdin, 0)
-    for descriptor in (1, 2):
-        os.dup2(null if out is None else out, descriptor)
+    os.dup2(null if out is None else out, 1)
+    os.dup2(null if out is None or stdin is not None else out, 2)
     for given in (null, out, stdin):
         if given is not None and given > 2:
             os.close(given)

@@ -1,12 +1,13 @@
 """How the answer's process writes its own objects: a number, a description of the class, plain content."""
 
 import collections
+import inspect
 import sys
 import types
 from typing import Any
 
-from .plain_types import NAMED_FUNCTIONS, TAG_OF_MUTABLE, class_names
-from .stand_ins import TestObject, test_object
+from .plain_types import NAMED_FUNCTIONS, TAG_OF_MUTABLE, class_names, is_array
+from .stand_ins import number_of, stand_in
 from .wire import Decoder, Encoder
 
 CONTENT_BASES = (
@@ -31,7 +32,11 @@ SKIPPED_SPECIAL = {
     "__dataclass_fields__", "__dataclass_params__", "__orig_bases__", "__parameters__", "__abstractmethods__",
 }  # fmt: skip
 PLAIN_CLASSES: tuple[Any, ...] = (object, type, BaseException)
-NATIVE_KINDS: dict[Any, str] = {types.GeneratorType: "generator", types.CoroutineType: "coroutine"}
+NATIVE_KINDS: dict[Any, str] = {
+    types.GeneratorType: "generator",
+    types.CoroutineType: "coroutine",
+    types.FunctionType: "function",
+}
 
 
 class PlayerEncoder(Encoder):
@@ -42,8 +47,9 @@ class PlayerEncoder(Encoder):
     def handle(self, value: Any, depth: int) -> list[Any]:
         """A numbered reference to an object that stays here, with a description of its class."""
         kind = type(value)
-        if kind is TestObject or issubclass(kind, TestObject):
-            return ["p", object.__getattribute__(value, "_number")]
+        known = number_of(value)
+        if known is not None:
+            return ["p", known]
         plain = plain_scalar(value)
         if plain is not None:
             return self.encode(plain[0], depth)
@@ -81,7 +87,7 @@ class PlayerEncoder(Encoder):
         content = next((base.__name__ for base in CONTENT_BASES if issubclass(kind, base)), None)
         none_of = sorted(name for name in specials if getattr(kind, name, None) is None)
         return [
-            kind.__name__,
+            kind.__name__[:200],
             bases,
             sorted(specials - set(none_of)),
             sorted(meta_specials),
@@ -92,7 +98,12 @@ class PlayerEncoder(Encoder):
         ]
 
     def content(self, value: Any, depth: int) -> Any:
-        """The plain content of an instance of a subclass of a built-in, taken with the base class's methods."""
+        """The plain content of an instance of a subclass of a built-in, taken with the base class's methods.
+
+        For a generator: whether it has begun to run.
+        """
+        if type(value) is types.GeneratorType:
+            return inspect.getgeneratorstate(value) != inspect.GEN_CREATED
         for base in CONTENT_BASES:
             if isinstance(value, base):
                 return self.encode(base_content(base, value), depth + 1)
@@ -108,7 +119,10 @@ class PlayerDecoder(Decoder):
         if tag == "h":
             return self.player.objects[data[1]]
         if tag == "p":
-            return test_object(self.player, data[1], data[2], data[3])
+            facts = data[3]
+            if facts is not None and facts[0] == "function":
+                facts = [*facts[:-1], {name: self.decode(value) for name, value in facts[-1]}]
+            return stand_in(self.player, data[1], data[2], facts)
         if tag == "N":
             return collections.namedtuple(data[1], data[2])(*[self.decode(item) for item in data[3]])
         return super().special(tag, data)
@@ -140,9 +154,12 @@ def base_content(base: type, value: Any) -> Any:
 
 
 def plain_scalar(value: Any) -> tuple[Any] | None:
-    """NumPy's scalars and arrays as plain data (arrays become lists); None for everything else."""
-    module = type(value).__module__
-    if module == "numpy" and type(value).__name__ != "ndarray" and hasattr(value, "item"):
-        plain = value.item()
+    """NumPy's scalars as Python's own, subclasses of its arrays as arrays; None for everything else."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, (numpy.generic, numpy.ndarray)):
+        return None
+    if isinstance(value, numpy.generic):
+        plain = numpy.generic.item(value)
         return (plain,) if type(plain) in (int, float, bool, complex, str, bytes) else None
-    return None
+    plain = numpy.array(value, subok=False)
+    return (plain,) if is_array(plain) else None

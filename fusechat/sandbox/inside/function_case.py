@@ -69,7 +69,8 @@ class FunctionCase(Case):
         os.close(static_read)
         outcome = self.static_outcome(static)
         if outcome is None:
-            facts = json.dumps({"prelude": self.settings["prelude"], "imports": (static or {})["imports"]})
+            told = {name: (static or {})[name] for name in ("imports", "defined")}
+            facts = json.dumps({"prelude": self.settings["prelude"], **told})
             os.write(facts_write, facts.encode("ascii") + b"\n")
         os.close(facts_write)
         os.set_blocking(out_read, False)
@@ -121,15 +122,15 @@ class FunctionCase(Case):
                 elif descriptor == reports.descriptor:
                     for report in reports.read():
                         if report is None:
-                            return self.verdict_of(None, player, loaded, "checker")
+                            return self.verdict_of(None, player, checker, loaded, "checker")
                         if report.get("done"):
                             self.output.read()
-                            return self.verdict_of(report, player, loaded, "")
+                            return self.verdict_of(report, player, checker, loaded, "")
                         loaded = loaded or "loaded" in report
-        return self.verdict_of(None, player, loaded, "gone" if gone_at is not None else "clock")
+        return self.verdict_of(None, player, checker, loaded, "gone" if gone_at is not None else "clock")
 
     def verdict_of(
-        self, report: dict[str, Any] | None, player: Child, loaded: bool, why: str
+        self, report: dict[str, Any] | None, player: Child, checker: Child, loaded: bool, why: str
     ) -> dict[str, Any]:
         """The verdict from the checker's report, or from how the case ended without one."""
         outcome: dict[str, Any] = {"loaded": loaded, "passed": 0, "total": 0}
@@ -141,13 +142,20 @@ class FunctionCase(Case):
                     "reason": "wall" if loaded else "load",
                     "message": "no end in time",
                 }
-            reason = ended_by(player, "runner" if why == "checker" else "protocol")
+            if why == "checker":
+                checker.reap(kill=False)
+                # Killed by a signal: of the answer's, or of its data. Anything else is a fault of ours.
+                reason = "runner" if checker.ending().startswith("exit") else "protocol"
+                return outcome | {"verdict": "error", "reason": reason, "message": "the checker ended early"}
+            reason = ended_by(player, "protocol")
             return outcome | {"verdict": "timeout" if reason == "cpu" else "error", "reason": reason}
         outcome |= {
             "passed": report["passed"],
             "total": report["total"],
             "first_failure": report["first_failure"],
         }
+        if report["bad_tests"]:
+            return outcome | {"verdict": "bad_tests", "reason": "tests", "message": report["bad_tests"]}
         if report["answer_failed"]:
             reason = report["answer_failed"]
             if reason == "lost":

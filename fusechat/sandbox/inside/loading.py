@@ -1,9 +1,11 @@
 """The first steps in the answer's process: read the source, tell facts about it, then run it."""
 
+import atexit
 import json
 import os
 import socket
 import sys
+import threading
 import types
 from typing import Any
 
@@ -33,6 +35,7 @@ def answer_module(name: str, prelude: bool, path: list[str]) -> types.ModuleType
     """An empty module for the answer's code, with the prelude's names in it."""
     sys.path[:] = [*path, *sys.path]
     module = types.ModuleType(name)
+    module.__file__ = "answer.py"
     if prelude:
         vars(module).update(prelude_names())
     sys.modules[name] = module
@@ -51,9 +54,12 @@ def load_and_serve(
         return
     codes = compiled_blocks(program, facts["ways"][way])
     module = answer_module("answer", settings["prelude"], settings["path"])
-    for name, text in wishes["classes"].items():
+    for name, text in wishes["setup"].items():
         if name in facts["undefined"]:
-            exec(compile(text, "<setup>", "exec", dont_inherit=True), vars(module))
+            try:
+                exec(compile(text, "<setup>", "exec", dont_inherit=True), vars(module))
+            except ImportError:
+                continue
     before = dict(vars(module))
     player = Player(checker)
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 3000))
@@ -68,23 +74,24 @@ def load_and_serve(
             and before.get(name) is not vars(module)[name]
         }
         outcome: tuple[str, Any] = ("value", names)
+        player.module = vars(module)
+        player.names = dict(names)
     except BaseException as error:
         outcome = ("raised", error)
     player.reply(*outcome)
     player.serve()
 
 
-def run_program(program: dict[str, Any], static: int, settings: dict[str, Any]) -> None:
+def run_program(program: dict[str, Any], way: int, static: int, settings: dict[str, Any]) -> None:
     """Run the answer's code as the main program; standard input and output are already in place."""
     facts = tell_facts(program, [], static)
     if facts is None:
         return
-    codes = compiled_blocks(program, facts["ways"][0])
+    codes = compiled_blocks(program, facts["ways"][way])
     module = answer_module("__main__", settings["prelude"], settings["path"])
     code = 0
-    sys.stdin = os.fdopen(0, encoding="utf-8", errors="replace", closefd=False)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)
-    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="replace", closefd=False)
+    sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", errors="replace", closefd=False)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)  # type: ignore[misc]
     try:
         for block in codes:
             exec(block, vars(module))
@@ -95,5 +102,16 @@ def run_program(program: dict[str, Any], static: int, settings: dict[str, Any]) 
 
         traceback.print_exc()
         code = 1
-    sys.stdout.flush()
+    end_program()
     os._exit(code & 0xFF)
+
+
+def end_program() -> None:
+    """What the interpreter does at its end: wait for threads, call what `atexit` holds, flush."""
+    standard: Any = sys.__stdout__
+    steps: list[Any] = [threading._shutdown, atexit._run_exitfuncs]  # type: ignore[attr-defined]
+    for step in (*steps, lambda: sys.stdout.flush(), lambda: standard.flush()):
+        try:
+            step()
+        except BaseException:
+            continue  # a closed stream, or an exception in a function of `atexit`, is no failure of the program

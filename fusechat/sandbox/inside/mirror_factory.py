@@ -1,5 +1,7 @@
 """Makes the checker's mirrors: a class for each class of the answer's, an instance for each object that came over."""
 
+import abc
+import collections.abc
 import types
 from typing import Any
 
@@ -15,7 +17,7 @@ from .mirrors import (
 )
 from .mirrors import _contains_by_iteration as contains_by_iteration
 from .mirrors import _hash as remote_hash
-from .plain_types import KNOWN_EXCEPTIONS
+from .plain_types import exception_class
 from .wire import ProtocolError
 
 
@@ -33,6 +35,19 @@ def is_class_mirror(value: Any) -> bool:
 def read_there(name: str) -> property:
     """An attribute that every object has, read over there."""
     return property(lambda self: self._remote.do("getattr", self, name))
+
+
+def bound_like_a_function(self: Any, owner: Any, kind: Any = None) -> Any:
+    """A function of the answer as attribute of a class of the tests is a method there."""
+    return self if owner is None or self._native != "function" else types.MethodType(self, owner)
+
+
+def register_abstract(kind: type, names: list[str]) -> None:
+    """Make a mirror class a virtual subclass of the abstract classes that the class over there derives from."""
+    for name in names:
+        found = abc.ABC if name == "ABC" else getattr(collections.abc, name, None)
+        if isinstance(found, abc.ABCMeta) and not issubclass(kind, found):
+            found.register(kind)
 
 
 class MirrorFactory:
@@ -65,6 +80,8 @@ class MirrorFactory:
             raise ProtocolError("not a class")
         kind = self.build_class(name, bases, specials, meta_specials, hashing, names, content)
         type.__setattr__(kind, "_native", native)
+        type.__setattr__(kind, "_ancestors", tuple(names))
+        register_abstract(kind, names)
         return self.remember(number, kind)
 
     def build_class(
@@ -87,10 +104,12 @@ class MirrorFactory:
         namespace["__hash__"] = {"custom": remote_hash, "identity": object.__hash__}.get(hashing)
         if base in (int, float, str, bytes, complex, tuple, frozenset):
             namespace["__hash__"] = base.__hash__
-        for special in ("__dict__", "__doc__", "__module__"):
+        for special in ("__dict__", "__doc__", "__module__", "__annotations__"):
             namespace[special] = read_there(special)
-        error = next((KNOWN_EXCEPTIONS[word] for word in names if word in KNOWN_EXCEPTIONS), None)
-        if error is not None and issubclass(error, Exception):
+        if "__call__" in specials:
+            namespace["__get__"] = bound_like_a_function
+        error = next(filter(None, map(exception_class, names)), None)
+        if error is not None:
             base = error
             namespace = {
                 "_remote": self.remote,
@@ -121,7 +140,7 @@ class MirrorFactory:
         if number in self.mirrors:
             return self.mirrors[number]
         if kind.__dict__.get("_native") == "generator":
-            return self.remember(number, self.generator(number))
+            return self.remember(number, self.generator(number, has_begun=data[3] is True))
         if kind.__dict__.get("_native") == "coroutine":
             return self.remember(number, self.coroutine(number))
         base: Any = kind.__dict__.get("_content")
@@ -138,12 +157,14 @@ class MirrorFactory:
             mirror = base.__new__(kind, content)
         return self.remember(number, mirror)
 
-    def generator(self, number: int) -> Any:
+    def generator(self, number: int, has_begun: bool) -> Any:
         """A real generator that runs one over there step by step."""
         reference = Reference(number)
 
         def run() -> Any:
-            step = self.remote.do("next", reference)
+            step = (
+                self.remote.do("send", reference, (yield)) if has_begun else self.remote.do("next", reference)
+            )
             while True:
                 ended, value = pair(step)
                 if ended:
@@ -163,7 +184,10 @@ class MirrorFactory:
                         else self.remote.do("send", reference, sent)
                     )
 
-        return run()
+        mirror = run()
+        if has_begun:
+            next(mirror)
+        return mirror
 
     def coroutine(self, number: int) -> Any:
         """A real coroutine that runs one over there, in that side's event loop, to its end."""

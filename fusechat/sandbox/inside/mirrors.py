@@ -112,6 +112,9 @@ class Mirror:
     def __format__(self, spec: str) -> str:
         return exactly(str, self._remote.do("format", self, spec))
 
+    def __dir__(self) -> list[str]:
+        return list(exactly(list, self._remote.do("dir", self)))
+
     def __copy__(self) -> Any:
         return self._remote.do("copy", self)
 
@@ -136,6 +139,13 @@ class RemoteMeta(type):
 
     def __setattr__(cls, name: str, value: Any) -> None:
         cls._remote.do("setattr", cls, name, value)
+
+    def __dir__(cls) -> list[str]:
+        return list(exactly(list, cls._remote.do("dir", cls)))
+
+    # Properties of the metaclass win over what the mirror class itself has under these names.
+    __doc__ = property(lambda cls: cls._remote.do("getattr", cls, "__doc__"))
+    __annotations__ = property(lambda cls: cls._remote.do("getattr", cls, "__annotations__"))
 
 
 def is_declared(kind: type) -> bool:

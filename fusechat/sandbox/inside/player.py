@@ -6,13 +6,16 @@ pipe; tests, expected values and verdicts are never in its memory.
 
 import builtins
 import copy
+import importlib
 import socket
 import sys
 import threading
 from typing import Any
 
 from .describing import CONTENT_BASES, PlayerDecoder, PlayerEncoder, base_content
-from .plain_types import class_names
+from .plain_types import DONE_THERE, EXCEPTION_PACKAGES, class_names
+from .stand_ins import number_of
+from .streams import ReplacedStreams
 from .wire import Channel, ChannelLost, ProtocolError, Tracked, Unsendable
 
 
@@ -28,6 +31,10 @@ class Player:
         self.encoder = PlayerEncoder(self)
         self.decoder = PlayerDecoder(self)
         self.loop: Any = None
+        self.names: dict[
+            str, Any
+        ] = {}  # what the tests need of the answer's module, as last told to the checker
+        self.module: dict[str, Any] = {}
         self.lock = threading.RLock()  # callbacks may come from several threads of the answer
 
     def number(self, value: Any) -> int:
@@ -47,15 +54,28 @@ class Player:
         kind, *values = message[0], *self.decoder.message(message)
         if kind != "do":
             raise ProtocolError("not a request")
-        dropped, operation, target, args, kwargs = values
+        dropped, operation, target, args, kwargs, replaced = values
         self.tracked.drop(list(dropped))
-        try:
-            outcome = ("value", OPERATIONS[operation](self, target, *args, **dict(kwargs)))
-        except ChannelLost:
-            raise
-        except BaseException as error:
-            outcome = ("raised", error)
+        with ReplacedStreams(self, *replaced):
+            try:
+                outcome = ("value", OPERATIONS[operation](self, target, *args, **dict(kwargs)))
+            except ChannelLost:
+                raise
+            except BaseException as error:
+                outcome = ("raised", error)
+        self.tell_changed_names()
         self.reply(*outcome)
+
+    def tell_changed_names(self) -> None:
+        """Global variables that the answer has bound anew since the checker got them."""
+        changed = {
+            name: self.module[name]
+            for name, value in self.names.items()
+            if self.module.get(name, value) is not value
+        }
+        if changed:
+            self.names |= changed
+            self.reply("names", changed)
 
     def reply(self, kind: str, value: Any) -> None:
         try:
@@ -73,20 +93,34 @@ class Player:
             self.encoder.forget_message()
             self.channel.send(["unsendable", [], str(error)])
 
-    def describe_error(self, error: BaseException) -> tuple[Any, ...]:
-        """Names of the classes, text, plain arguments, and the object itself where the answer defined its class."""
+    def describe_error(self, error: BaseException, depth: int = 0) -> tuple[Any, ...]:
+        """Names of the classes, text, arguments; the object itself where the answer defined its class; attributes, cause."""
         names = class_names(type(error))
         try:
             text = str(error)[:2000]
         except BaseException:
             text = ""
         try:
-            args = tuple(value for value in error.args if type(value) in (str, int, float, bool, type(None)))
-            args = args if len(args) == len(error.args) and len(repr(args)) < 4000 else (text,)
+            args = error.args
+            if isinstance(error, OSError) and error.filename is not None:
+                args = (error.errno, error.strerror, error.filename)
+            args = args if type(args) is tuple and len(repr(args)) < 4000 else (text,)
         except BaseException:
             args = (text,)
-        own = type(error).__module__ not in sys.stdlib_module_names
-        return names, text, args, error if own and isinstance(error, Exception) else None
+        package = str(type(error).__module__).partition(".")[0]
+        own = package not in sys.stdlib_module_names and package not in EXCEPTION_PACKAGES
+        sent: Any = error if own and isinstance(error, Exception) else None
+        if number_of(type(error)) is not None:
+            sent = type(error)
+        if isinstance(origin := vars(error).get("_origin"), Origin):
+            sent = origin.error
+        details = {
+            name: value
+            for name, value in vars(error).items()
+            if type(value) in (str, int, float, bool, list, type(None)) and len(repr(value)) < 4000
+        }
+        cause = error.__cause__ and self.describe_error(error.__cause__, depth + 1) if depth < 3 else None
+        return names, text, args, sent, details, cause
 
     def ask(self, operation: str, target: int, *args: Any) -> Any:
         """A callback: let the checker do something with an object of the tests."""
@@ -106,15 +140,18 @@ class Player:
                 continue
             values = self.decoder.message(message)
             if message[0] == "value":
-                return values[0]
-            name, text, error_args = values
-            kind = getattr(builtins, name, Exception)
-            if isinstance(kind, type) and issubclass(kind, BaseException):
-                try:
-                    raise kind(*error_args)
-                except TypeError:
-                    raise kind(text) from None
-            raise Exception(text)
+                dropped, value = values
+                self.tracked.drop(list(dropped))
+                return value
+            name, text, error_args, kind, origin = values
+            if not (isinstance(kind, type) and issubclass(kind, Exception)):
+                kind = getattr(builtins, name, Exception)
+            try:
+                error = kind(*error_args)
+            except TypeError:
+                error = Exception(text)
+            vars(error)["_origin"] = Origin(origin)
+            raise error
 
     def run_awaitable(self, value: Any) -> Any:
         import asyncio
@@ -125,7 +162,28 @@ class Player:
         if self.loop is None:
             self.loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self.loop)
-        return self.loop.run_until_complete(waiting())
+        if not self.loop.is_running():
+            return self.loop.run_until_complete(waiting())
+        from .event_loops import run_inside
+
+        return run_inside(waiting())
+
+
+class Origin:
+    """Marks an exception as one that the tests' own code raised, so that it gets back there as the same object."""
+
+    def __init__(self, error: Any) -> None:
+        self.error = error
+
+
+def _done(self: Player, target: Any, module: str, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    if name not in DONE_THERE[module]:
+        raise ProtocolError("not offered")
+    return getattr(importlib.import_module(module), name)(target, *args, **kwargs)
+
+
+def _seed(self: Player, target: Any, module: str, *args: Any) -> None:
+    importlib.import_module(module).seed(*args)
 
 
 def _call(self: Player, target: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -184,6 +242,9 @@ OPERATIONS: dict[str, Any] = {
     "close": lambda self, target: target.close(),
     "eq": lambda self, target, other: bool(target == other),
     "ne": lambda self, target, other: bool(target != other),
+    "done": _done,
+    "seed": _seed,
+    "dir": lambda self, target: [name for name in dir(target) if type(name) is str],
     "hash": lambda self, target: hash(target),
     "str": lambda self, target: str(target),
     "repr": lambda self, target: repr(target),

@@ -6,7 +6,6 @@ A hostile source can crash Python's parser; then that child is gone and nothing 
 import ast
 import builtins
 import symtable
-import sys
 import warnings
 from typing import Any
 
@@ -20,7 +19,7 @@ from functools import cache, cmp_to_key, lru_cache, partial, reduce
 from heapq import heapify, heappop, heappush, heappushpop, heapreplace, nlargest, nsmallest
 from itertools import accumulate, chain, combinations, count, cycle, groupby, islice, permutations, product, repeat
 from itertools import combinations_with_replacement, zip_longest
-from math import ceil, comb, factorial, floor, gcd, inf, isqrt, lcm, log, log2, pi, sqrt
+from math import ceil, comb, fabs, factorial, floor, gcd, inf, isclose, isqrt, lcm, log, log2, pi, sqrt
 from typing import *
 """
 PROCESS_MODULES = {"multiprocessing", "os", "subprocess", "signal", "shutil", "ctypes", "pty", "concurrent"}
@@ -96,21 +95,18 @@ def free_names(source: str) -> set[str]:
     return read - bound
 
 
-def standard_imports(tree: ast.Module) -> list[list[str | None]]:
-    """[bound name, module, attribute or None] of the top level's imports from the standard library."""
+def top_imports(tree: ast.Module) -> list[list[str | None]]:
+    """[bound name, module, attribute] of the top level's imports; attribute: None `as` a name, "" the module itself."""
     found: list[list[str | None]] = []
     for node in tree.body:
         if isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.partition(".")[0] in sys.stdlib_module_names:
-                    plain = alias.asname is None
-                    found.append(
-                        [alias.asname or alias.name.partition(".")[0], alias.name, "" if plain else None]
-                    )
+                plain = alias.asname is None
+                found.append(
+                    [alias.asname or alias.name.partition(".")[0], alias.name, "" if plain else None]
+                )
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            standard = node.module.partition(".")[0] in sys.stdlib_module_names
-            if standard:
-                found += [[alias.asname or alias.name, node.module, alias.name] for alias in node.names]
+            found += [[alias.asname or alias.name, node.module, alias.name] for alias in node.names]
     return found
 
 
@@ -174,22 +170,29 @@ def choose_blocks(blocks: list[str], needed: list[str], whole_text: bool, stdin:
         trailing.pop()
     defining = [number for number in used if joined[number] & set(needed)]
     ways = [used]
-    for way in (trailing, defining, defining[-1:]):
+    last = [number for number in used if calls_something(trees[number])][-1:] if stdin else []
+    for way in (last,) if stdin else (trailing, defining, defining[-1:]):
         if way and way not in ways:
             ways.append(way)
     source = "\n\n".join(blocks[number] for number in used)
     tree = ast.Module([node for number in used for node in trees[number].body], [])
     undefined = undefined_names(source)
+    defined = set().union(*joined.values())
+    imports = top_imports(tree)
     return {
         "ways": ways,
-        "undefined": sorted(undefined - set(prelude_names()))[:50],
-        "prelude_used": sorted(undefined & set(prelude_names()))[:50],
-        "imports": standard_imports(tree),
-        "missing": sorted(
-            set(needed) - set().union(*joined.values()) - {name for name, *_ in standard_imports(tree)}
-        ),
+        "undefined": shown(undefined - set(prelude_names())),
+        "prelude_used": shown(undefined & set(prelude_names())),
+        "imports": [found for found in imports if found[0] in needed],
+        "defined": sorted(defined & set(needed)),
+        "missing": shown(set(needed) - defined - {str(name) for name, *_ in imports}),
         "flags": flags_of(tree, source),
     }
+
+
+def shown(names: set[str]) -> list[str]:
+    """Names for the record; they come from hostile text and may be as long as it."""
+    return [name[:100] for name in sorted(names)[:50]]
 
 
 def calls_something(tree: ast.Module) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import confine
 from .function_case import FunctionCase
+from .library_calls import offer_interactive_names
 from .processes import kill_descendants
 from .program_case import ProgramCase
 from .sources import prelude_names
@@ -24,6 +25,7 @@ MAX_FILES = 250
 
 def serve(control: socket.socket, config: dict[str, Any]) -> None:
     """Take requests one at a time until the supervisor hangs up."""
+    offer_interactive_names()
     prelude_names()
     gc.collect()
     gc.freeze()

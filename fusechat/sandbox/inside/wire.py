@@ -3,13 +3,11 @@
 Both processes use this module, but only the checker's copy is trusted: `Decoder` builds exact built-in types
 from whitelisted tags and refuses everything else, so whatever a hostile answer sends is plain data.
 
-Mutable containers keep their identity: each side numbers those it has sent, and every message begins with the
-new state of the numbered ones that changed since, so that in-place work is seen on the other side.
+Every message begins with the new state of those mutable containers that changed since the last one (tracked.py).
 """
 
 import collections
 import json
-import operator
 import socket
 import struct
 from typing import Any
@@ -21,13 +19,16 @@ from .plain_types import (
     RARE,
     TAG_OF_MUTABLE,
     VIEW_NAMES,
+    array_of,
+    array_state,
     encode_rare,
+    is_array,
     view_of,
 )
+from .tracked import Tracked
 
 MAX_MESSAGE = 8 << 20
 MAX_DEPTH = 100
-MAX_TRACKED_ITEMS = 20_000
 
 
 class ProtocolError(Exception):
@@ -93,63 +94,6 @@ def _no_constants(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-class Tracked:
-    """The numbered mutable containers of one side, each with a shallow snapshot of what the other side knows."""
-
-    def __init__(self, first_number: int) -> None:
-        self.next_number = first_number  # the two sides count in odd and even numbers
-        self.objects: dict[int, Any] = {}
-        self.number_of: dict[int, int] = {}
-        self.snapshots: dict[int, tuple[Any, ...]] = {}
-        self.unsent: list[int] = []  # numbers given out for the message in the making
-
-    def add(self, value: Any, number: int | None = None) -> int:
-        if number is None:
-            number = self.next_number
-            self.next_number += 2
-            self.unsent.append(number)
-        self.objects[number] = value
-        self.number_of[id(value)] = number
-        return number
-
-    def take_snapshot(self, number: int) -> None:
-        self.snapshots[number] = children(self.objects[number])
-
-    def changed(self) -> list[int]:
-        found = []
-        for number, value in self.objects.items():
-            now, before = children(value), self.snapshots.get(number, ())
-            if len(now) != len(before) or not all(map(operator.is_, now, before)):
-                found.append(number)
-        return found
-
-    def drop(self, numbers: list[int]) -> None:
-        for number in numbers:
-            value = self.objects.pop(number, None)
-            self.snapshots.pop(number, None)
-            if value is not None:
-                self.number_of.pop(id(value), None)
-
-    def surplus(self) -> list[int]:
-        """The oldest numbers beyond the budget of items, so that comparing snapshots stays cheap."""
-        room, keep = MAX_TRACKED_ITEMS, 0
-        for number in reversed(self.objects):
-            room -= len(self.snapshots.get(number, ())) + 1
-            if room < 0:
-                break
-            keep += 1
-        return list(self.objects)[: len(self.objects) - keep]
-
-
-def children(value: Any) -> tuple[Any, ...]:
-    """What a mutable container holds, flat; bytearrays as one bytes object that is new when it differs."""
-    if isinstance(value, dict):
-        return (*dict.keys(value), *dict.values(value))
-    if type(value) is bytearray:
-        return tuple(value)
-    return tuple(value)
-
-
 class Encoder:
     """Makes tagged JSON of values; what is no plain data goes to `handle`, which each side defines."""
 
@@ -190,7 +134,7 @@ class Encoder:
             return ["f", value.hex()]
         if depth > MAX_DEPTH:
             raise Unsendable("value is nested too deeply")
-        if kind in TAG_OF_MUTABLE:
+        if kind in TAG_OF_MUTABLE or is_array(value):
             number = self.tracked.number_of.get(id(value))
             if number is not None:
                 return ["r", number]
@@ -200,6 +144,8 @@ class Encoder:
             return encoded
         if kind is tuple:
             return ["t", [self.encode(item, depth + 1) for item in value]]
+        if kind is slice:
+            return ["s", [self.encode(part, depth + 1) for part in (value.start, value.stop, value.step)]]
         if kind is frozenset:
             return ["z", [self.encode(item, depth + 1) for item in value]]
         if kind in VIEW_NAMES:
@@ -214,6 +160,8 @@ class Encoder:
     def state(self, value: Any, depth: int) -> list[Any]:
         """Tag and contents of a mutable container."""
         kind = type(value)
+        if is_array(value):
+            return array_state(value)
         tag = TAG_OF_MUTABLE[kind]
         if kind is bytearray:
             return [tag, bytes(value).hex()]
@@ -263,6 +211,9 @@ class Decoder:
             return self.new_container(data[1], data[2])
         if tag == "t":
             return tuple([self.decode(item) for item in data[1]])
+        if tag == "s":
+            start, stop, step = [self.decode(part) for part in data[1]]
+            return slice(start, stop, step)
         if tag == "z":
             return frozenset([self.decode(item) for item in data[1]])
         if tag == "i":
@@ -293,6 +244,11 @@ class Decoder:
         tag = state[0]
         if tag == "q":
             value: Any = collections.deque(maxlen=state[2])
+        elif tag == "np":
+            value = array_of(*state[1:])
+            self.tracked.add(value, number)
+            self.tracked.take_snapshot(number)
+            return value
         elif tag == "dd":
             value = collections.defaultdict()
         else:
@@ -306,6 +262,9 @@ class Decoder:
         """Give a container that this side holds the contents that the other side gave it."""
         tag, contents = state[0], state[1]
         kind = type(value)
+        if is_array(value) and tag == "np":
+            value[...] = array_of(*state[1:])
+            return
         if TAG_OF_MUTABLE.get(kind) != tag:
             raise ProtocolError("a container changed its type")
         if kind is bytearray:
@@ -314,7 +273,7 @@ class Decoder:
             pairs = [(self.decode(k), self.decode(v)) for k, v in contents]
             value.clear()
             for key, item in pairs:
-                dict.__setitem__(value, key, item)
+                value[key] = item
             if tag == "dd":
                 factory = self.decode(state[2])
                 value.default_factory = factory  # type: ignore[attr-defined]
