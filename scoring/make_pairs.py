@@ -1,4 +1,4 @@
-"""Makes SFT rows and preference pairs from answers, RM scores and verdicts, and reports the composition.
+r"""Makes SFT rows and preference pairs from answers, RM scores and verdicts, and reports the composition.
 
     python scoring/make_pairs.py --prompts RUN/prompts.jsonl --responses RUN/responses --rm-scores \
         RUN/rm_scores.jsonl --code-tests RUN/code_tests.jsonl --math-checks RUN/math_checks.jsonl \
@@ -104,7 +104,10 @@ class Outputs:
             earlier = json.loads(output.sidecar.read_text(encoding="utf-8"))["settings"]
         except (OSError, ValueError, KeyError):
             return f"its {output.sidecar.name} cannot be read"
-        return "; ".join(differing_settings(earlier, self.manifest.settings()))
+        try:
+            return "; ".join(differing_settings(earlier, self.manifest.settings()))
+        except BadInput:  # the inputs are gone: no reason to doubt what is finished
+            return ""
 
     def unfinished(self) -> list[OutputFile]:
         """The row files that are still to be made. BadInput where the other one is of other settings."""

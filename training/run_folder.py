@@ -56,13 +56,15 @@ class RunFolder:
     def _is_complete(self) -> bool:
         """Whether the run of these very settings is finished; BadInput where the folder holds another run."""
         record = json.loads(self.record_path.read_text(encoding="utf-8"))
+        complete = bool(record.get("status") == "complete")
         differences = differing_settings(record.get("settings", {}), self.manifest.settings())
-        if differences:
+        # A run that came to grief before its first checkpoint has nothing to lose: its input may be mended.
+        if differences and (complete or any(self.checkpoints.glob("step-*"))):
             raise BadInput(
                 f"{self.folder}: holds another run, made with other settings: {'; '.join(differences)}. Give the "
                 "same settings to go on, another --output-dir, or --overwrite to start anew"
             )
-        return bool(record.get("status") == "complete")
+        return complete
 
     def release(self) -> None:
         """Lets go of the folder."""

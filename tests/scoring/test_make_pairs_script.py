@@ -176,6 +176,17 @@ def test_order_shards_and_repeated_rows_change_no_byte(make: Make, tmp_path: Pat
     assert figures["left_out"]["repeated_response_rows"] == 10
 
 
+def test_what_is_finished_is_so_without_its_inputs(
+    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = write_run(tmp_path / "gone")
+    make.on(flags)
+    for path in (tmp_path / "gone").glob("*.jsonl"):
+        path.unlink()
+    make.on(flags)
+    assert "dpo.jsonl: is complete already" in capsys.readouterr().out
+
+
 def test_the_same_command_again_says_that_all_is_there(
     make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -204,6 +204,19 @@ def test_a_finished_run_says_so_and_other_settings_are_refused_by_name(
     assert (tmp_path / "model" / "model.safetensors").read_bytes() != before
 
 
+def test_a_run_that_never_got_to_a_checkpoint_may_begin_again_with_mended_input(
+    tiny_folders: Files, data_files: Files, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(data_files["sft"].read_bytes() + b'{"messages":')
+    flags = ["--model", tiny_folders["llama"], "--train-file", rows, "--output-dir", tmp_path / "model"]
+    with pytest.raises(BadInput, match=r"rows\.jsonl:22: is not valid JSON"):
+        train("sft", *flags, "--max-steps", 1)
+    rows.write_bytes(data_files["sft"].read_bytes())
+    train("sft", *flags, "--max-steps", 1)
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
 def test_a_folder_with_something_else_in_it_is_refused(
     tiny_folders: Files, data_files: Files, tmp_path: Path
 ) -> None:
