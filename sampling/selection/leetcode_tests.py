@@ -88,7 +88,8 @@ def unescaped(content: str) -> str:
     text = ESCAPED.sub(r"\1", content.replace("\r\n", "\n").replace("\u00a0", " "))
     shown = "\n".join(match.group() for match in EXAMPLE.finditer(text))
     strings = [string for string in PADDED_STRING.findall(shown) if string]
-    if strings and all(re.search(r"[^ ] $", string) for string in strings):
+    # `" "` is an empty string there, where others show that all are padded.
+    if any(string.strip() for string in strings) and all(re.search(r"(?:^|[^ ]) $", s) for s in strings):
         text = EXAMPLE.sub(lambda match: PADDED_STRING.sub(_without_padding, match.group()), text)
     return text
 

@@ -3,6 +3,7 @@
 import email.utils
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -245,6 +246,32 @@ def test_a_broken_server_leaves_what_was_answered_and_exit_status_1(
         second = subprocess.run(command(seen.url), capture_output=True, text=True, cwd="/", check=False)
     assert second.returncode == 0, second.stderr
     assert len(rows(tmp_path / "out.jsonl")) == 60
+
+
+def test_a_full_disk_ends_the_run_with_what_to_do_and_the_same_command_goes_on(
+    command: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """A limit on the size of a file stands for the disk: the write fails half-way through a line."""
+    limit = 12_000
+
+    def long(body: dict[str, Any], earlier: int) -> tuple[int, dict[str, str], Any]:
+        return 200, {}, completion(f"{body['seed']} " * 50)
+
+    with scripted_server(long) as seen:
+        first = subprocess.run(
+            command(seen.url, "--concurrency", "2"), capture_output=True, text=True, cwd="/", check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        )  # fmt: skip
+        assert first.returncode == 2
+        assert "cannot be written: File too large; make room, then the same command goes on" in first.stderr
+        assert "Traceback" not in first.stderr
+        survived = (tmp_path / "out.jsonl.partial").read_bytes().count(b"\n")
+        assert 0 < survived < 60
+        asked = len(seen.bodies)
+        second = subprocess.run(command(seen.url), capture_output=True, text=True, cwd="/", check=False)
+        assert second.returncode == 0, second.stderr
+        assert len(seen.bodies) - asked == 60 - survived
+    assert len({row["response_id"] for row in rows(tmp_path / "out.jsonl")}) == 60
 
 
 def test_refused_prompts_are_counted_and_left_out(command: Callable[..., list[str]], tmp_path: Path) -> None:

@@ -137,6 +137,39 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_answers(
     assert again.returncode == 0 and "complete already" in again.stdout
 
 
+@pytest.mark.slow
+def test_when_the_engines_die_the_exit_status_says_go_on_and_nothing_is_lost(
+    root: Path, folder: Path, unbroken: Any, tmp_path: Path
+) -> None:
+    """Two engines, both killed as the kernel kills what takes too much memory; then the rest with one."""
+    output, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    process = subprocess.Popen(
+        command(root, folder, output, "--data-parallel", 2), cwd="/", stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 200
+    while not partial.exists() or partial.read_bytes().count(b"\n") < 10:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    for child in psutil.Process(process.pid).children():
+        if "resource_tracker" not in " ".join(child.cmdline()):
+            child.kill()
+    _, stderr = process.communicate(timeout=60)
+    survived = partial.read_bytes().count(b"\n")
+    assert process.returncode == 1
+    assert "no engine is left" in stderr
+    assert f"{survived} answers are safe in {partial}; the same command goes on" in stderr
+    assert "Traceback" not in stderr
+
+    finished = subprocess.run(
+        command(root, folder, output), capture_output=True, text=True, cwd="/", check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    answers = rows(output)
+    assert [(row["response_id"], row["seed"]) for row in answers] == [
+        (row["response_id"], row["seed"]) for row in unbroken[0]
+    ]
+
+
 @pytest.mark.parametrize(
     ("more", "source", "message"),
     [

@@ -44,6 +44,12 @@ def test_a_blank_that_html_left_before_every_closing_quote_is_taken_off() -> Non
     assert 's = "babad"\n' in found.prompt
 
 
+def test_an_empty_string_is_padded_like_the_others() -> None:
+    content = '**Input:** words = \\["ab ", " "\\]\n**Output:** "ab "\n'
+    found = problem(content, "def f(words):\n    return 0")
+    assert found.tests.asserts == ["assert f(['ab', '']) == 'ab'"]
+
+
 def test_blanks_in_strings_stay_where_they_are_meant() -> None:
     content = '**Input:** s = "a b "\n**Output:** 3\n\n**Input:** s = "ab"\n**Output:** 2\n'
     found = problem(content, "def f(s):\n    return 0")
