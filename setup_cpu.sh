@@ -17,12 +17,22 @@ say() { printf '%s\n' "$*" >&2; }
 apt_install() {  # PACKAGE WHY
     say "installing the system package $1 ($2)"
     if [ "$(id -u)" = 0 ]; then root=""; else root="sudo -n"; fi
-    if ! { $root apt-get install -y -qq "$1" || { $root apt-get update -qq && $root apt-get install -y -qq "$1"; }; } >/dev/null 2>&1
+    install="$root apt-get install -y -qq --no-install-recommends $1"
+    if ! { $install || { $root apt-get update -qq && $install; }; } >/dev/null 2>&1
     then
         say "error: $1 is missing ($2) and could not be installed; run: sudo apt-get install $1"
         exit 2
     fi
 }
+
+# `./setup_cpu.sh browser`, which `make test` calls: the tests open the report in a real browser. The demo needs none.
+if [ "${1:-}" = browser ]; then
+    for browser in chromium-headless-shell chromium chromium-browser google-chrome; do
+        if command -v "$browser" >/dev/null 2>&1; then exit 0; fi
+    done
+    apt_install chromium-headless-shell "the tests open the report in it"
+    exit 0
+fi
 
 if ! command -v "$PYTHON" >/dev/null 2>&1; then
     say "error: $PYTHON is not here; install Python 3.11, or name another: make demo PYTHON=python3.11"

@@ -3,8 +3,8 @@
     python demo/run_demo.py --run-dir runs/demo --sources smollm2,gemma
 
 Reads: nothing but this repository and the installed packages.
-Writes: everything under RUN_DIR (prompts, responses, scores, pairs, models, evaluation), and the source models as
-ordinary folders beside it. Prints each command before it runs and stops at the first that fails, with its exit
+Writes: everything under RUN_DIR (prompts, responses, scores, pairs, models, evaluation, report.html), and the source
+models as ordinary folders beside it. Prints each command before it runs and stops at the first that fails, with its exit
 status; the same command goes on from there, since every step knows what it has done already.
 """
 

@@ -229,6 +229,7 @@ def training_and_evaluation_steps(demo: Demo) -> list[Step]:
             ),
         ),
         Step("Evaluation of base, SFT and LN-DPO model", evaluation),
+        Step("Report of the whole run", lambda: demo.script("evaluation/report.py", "--run-dir", str(demo.run_dir))),
     ]  # fmt: skip
 
 

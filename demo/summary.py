@@ -22,6 +22,7 @@ PLACES = {
     "models/sft": "model after SFT",
     "models/lndpo": "model after LN-DPO: the result",
     "evaluation": "scores.json, scores.md, generations and scored items",
+    "report.html": "all of it as one page: funnel, rows, curves, scores",
 }
 
 
@@ -74,7 +75,7 @@ def summary_lines(demo: Demo, seconds: dict[str, float]) -> list[str]:
     lines += ["", f"Files in {run_dir}"]
     lines += [f"  {place:<18} {what}" for place, what in PLACES.items()]
     lines.append(f"  source models: {demo.models_dir}")
-    return lines
+    return [*lines, "", f"Open the report in a browser: {(run_dir / 'report.html').resolve()}"]
 
 
 def print_summary(demo: Demo, seconds: dict[str, float]) -> None:

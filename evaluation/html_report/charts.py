@@ -205,7 +205,7 @@ def step_chart(
         filled = " filled" if len(series) == 1 else ""
         parts.append(
             element(
-                "polygon", element("title", name), class_=f"steps{filled} c{number % COLOURS}", points=path
+                "polyline", element("title", name), class_=f"steps{filled} c{number % COLOURS}", points=path
             )
         )
     return drawing(height, label, parts)

@@ -1,8 +1,12 @@
 """The composition of the data set, beside the FuseChat-3.0 report's own table."""
 
-from evaluation.html_report.contents import Composition, DatasetRow
+from markupsafe import Markup
+
+from evaluation.html_report.contents import Composition, ReportedRow
 from evaluation.html_report.pieces import Link, Section, Table, count, links_to, percent, share_of
 from evaluation.html_report.run_files import Part, RunFolder
+
+COUNTS = ("selected", "sft", "dpo")
 
 
 def composition_section(run: RunFolder, part: Part, composition: Composition | None) -> Section:
@@ -18,66 +22,41 @@ def composition_section(run: RunFolder, part: Part, composition: Composition | N
 
 
 def composition_table(composition: Composition, links: list[Link]) -> Table:
-    """One row a dataset; where the report has figures of it they stand beside this run's."""
-    rows = [
-        [
-            row.dataset, row.category, count(row.prompts),
-            *beside(row), count(row.both), count(row.unused),
-        ]
-        for row in composition.datasets
-    ]  # fmt: skip
-    reported = composition.reported
+    """One row a dataset, then the report's datasets that this run has not; the report's figures stand below ours."""
+    rows: list[list[str | Markup]] = []
+    for row in composition.datasets:
+        counts = [beside(getattr(row, name), row.report, name) for name in COUNTS]
+        rows.append(
+            [row.dataset, row.category, count(row.prompts), *counts, count(row.both), count(row.unused)]
+        )
+    reported = composition.reported.datasets if composition.reported else []
     ours = {row.dataset for row in composition.datasets}
-    if reported is not None:
-        for theirs in reported.datasets:
-            if theirs.dataset not in ours:
-                figures = (theirs.selected, theirs.sft, theirs.dpo)
-                rows.append(
-                    [
-                        theirs.dataset,
-                        theirs.category,
-                        "–",
-                        *(cell for n in figures for cell in ("–", count(n))),
-                        "–",
-                        "–",
-                    ]
-                )
+    for theirs in reported:
+        if theirs.dataset not in ours:
+            counts = [beside(None, theirs, name) for name in COUNTS]
+            rows.append([theirs.dataset, theirs.category, "–", *counts, "–", "–"])
     total = composition.total
-    sums = reported_sums(composition)
-    rows.append(
-        [
-            "Total", "", count(total.prompts),
-            *(cell for mine, theirs in zip((total.selected, total.sft, total.dpo), sums, strict=True)
-              for cell in (count(mine), theirs)),
-            count(total.both), count(total.unused),
-        ]
-    )  # fmt: skip
-    header = [
-        "Dataset", "Category", "Prompts", "Selected", "Report: selected", "SFT", "Report: SFT", "DPO", "Report: DPO",
-        "Both", "Unused",
-    ]  # fmt: skip
+    sums = (
+        ReportedRow(*(sum(getattr(row, name) for row in reported) for name in COUNTS)) if reported else None
+    )
+    counts = [beside(getattr(total, name), sums, name) for name in COUNTS]
+    rows.append(["Total", "", count(total.prompts), *counts, count(total.both), count(total.unused)])
+    header = ["Dataset", "Category", "Prompts", "Selected", "SFT rows", "Pairs", "Both", "Unused"]
     note = (
-        "Report: the FuseChat-3.0 report's own counts. Selected: prompts with a usable answer, for instruction data "
-        "with a usable pair. Both: prompts that give an SFT row and a pair."
+        "The small figures are the FuseChat-3.0 report's. Selected: prompts with a usable answer, for instruction "
+        "data with a usable pair. Both: prompts that give an SFT row and a pair."
     )
     return Table("Datasets", header, rows, links, note, frozenset({0, 1}), last_is_total=True)
 
 
-def beside(row: DatasetRow) -> list[str]:
-    """Selected, SFT and DPO of this run, each followed by the report's."""
-    theirs = row.report
-    cells = []
-    for name in ("selected", "sft", "dpo"):
-        cells += [count(getattr(row, name)), count(getattr(theirs, name)) if theirs else "–"]
-    return cells
-
-
-def reported_sums(composition: Composition) -> list[str]:
-    """The sums of the report's columns, where composition.json holds the whole table."""
-    if composition.reported is None:
-        return ["–", "–", "–"]
-    rows = composition.reported.datasets
-    return [count(sum(getattr(row, name) for row in rows)) for name in ("selected", "sft", "dpo")]
+def beside(ours: int | None, theirs: ReportedRow | None, name: str) -> str | Markup:
+    """This run's figure with the report's below it, where there is one."""
+    mine = "–" if ours is None else count(ours)
+    if theirs is None:
+        return mine
+    return Markup('<span>{} <span class="theirs">report {}</span></span>').format(
+        mine, count(getattr(theirs, name))
+    )
 
 
 def category_table(composition: Composition, links: list[Link]) -> Table:

@@ -40,6 +40,7 @@ class Table:
     note: str = ""
     text_columns: frozenset[int] = frozenset({0})
     last_is_total: bool = False
+    folded: bool = False  # shown only when it is opened
 
 
 @dataclass(frozen=True)

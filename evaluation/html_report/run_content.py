@@ -38,12 +38,21 @@ class RunContent:
     plain_scores: dict[str, Any]
     rows: PackedRows
 
+    def all_parts(self) -> list[Part]:
+        """All parts of the run but the trained models."""
+        return [*self.answers.parts.values(), *self.answers.response_parts, *self.parts.values()]
+
+    def paths(self, run: RunFolder) -> list[Path]:
+        """All files that the page was made from."""
+        return [*paths_of(self.all_parts()), *(folder / "metrics.jsonl" for folder in run.model_folders())]
+
     def missing(self) -> list[str]:
         """What the run does not have yet, one line a part."""
-        parts = [*self.answers.parts.values(), *self.answers.response_parts, *self.parts.values()]
         # Only runs that fit a reward model of their own have its report.
         return [
-            part.missing for part in parts if part.missing and part.name != "models/armorm/fit_report.json"
+            part.missing
+            for part in self.all_parts()
+            if part.missing and part.name != "models/armorm/fit_report.json"
         ]
 
 
@@ -135,7 +144,7 @@ def score_numbers(scores: Scores, link: Link) -> list[Number]:
 def files_table(run: RunFolder, content: RunContent) -> Table:
     """All files that the page was made from: rows, size, and the step that made each."""
     rows = []
-    for part in [*content.answers.parts.values(), *content.answers.response_parts, *content.parts.values()]:
+    for part in content.all_parts():
         for path in part.paths:
             rows.append(file_row(run, path, rows_in(part, path, content)))
     for folder in run.model_folders():

@@ -94,7 +94,7 @@ def evaluation_section(run: RunFolder, part: Part, scores: Scores | None, conten
     )
     if len(scores.models) > 1:
         header, *rows = difference_rows(content)
-        note = f"Paired over the same items, in the benchmark's own scale, with a 95 % interval; to {scores.models[0]}."
+        note = "Paired over the same items, in the benchmark's own scale, with the 95 % interval."
         section.tables.append(Table(f"Difference to {scores.models[0]}", header, rows, links, note))
     section.charts = evaluation_charts(scores, links)
     section.tables += breakdown_tables(scores, links)
@@ -152,5 +152,6 @@ def breakdown_tables(scores: Scores, links: list[Link]) -> list[Table]:
         names = list(dict.fromkeys(name for one in ones for name in one.breakdown))
         if names:
             rows = [[name, *(average_cell(one.breakdown.get(name)) for one in ones)] for name in names]
-            tables.append(Table(f"{benchmark.title}, in groups", ["Group", *scores.models], rows, links))
+            title = f"{benchmark.title}, in groups"
+            tables.append(Table(title, ["Group", *scores.models], rows, links, folded=True))
     return tables

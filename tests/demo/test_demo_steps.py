@@ -57,6 +57,7 @@ def test_the_demo_goes_through_every_step_of_the_recipe(run_dir: Path) -> None:
         "training/train_sft.py",
         "training/train_lndpo.py",
         "evaluation/run_evals.py",
+        "evaluation/report.py",
     ]
 
 
@@ -189,6 +190,7 @@ def test_the_summary_names_rows_scores_times_and_files(run_dir: Path) -> None:
     assert "81.2 %" in text
     assert re.search(r"all +150 s", text)
     assert "models/lndpo" in text
+    assert text.endswith(f"Open the report in a browser: {run_dir.resolve() / 'report.html'}")
 
 
 def test_the_driver_tells_wrong_sources_before_it_runs_anything(root: Path, tmp_path: Path) -> None:
