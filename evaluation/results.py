@@ -64,13 +64,21 @@ def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[It
         scored.get(item.item_id) or ItemScore(item.item_id, None, reason="no generation")
         for item in one.items
     ]
-    lines = []
-    for item, score in zip(one.items, scores, strict=True):
-        texts = [generation.text for generation in answers.get(item.item_id, [])]
-        prompt = [dict(message) for message in item.messages]
-        lines.append(encode_line({**msgspec.to_builtins(score), "prompt": prompt, "outputs": texts}))
+    lines = [
+        encode_line(item_line(item, score, answers.get(item.item_id, [])))
+        for item, score in zip(one.items, scores, strict=True)
+    ]
     write_atomically(settings.output_dir / "items" / model.name / f"{one.name}.jsonl", b"".join(lines))
     return scores
+
+
+def item_line(item: Item, score: ItemScore, generations: Sequence[Generation]) -> dict[str, Any]:
+    """What items/ says of one item. A private item's question is left out, and so are answers, which repeat it."""
+    line = msgspec.to_builtins(score)
+    if item.private:
+        return {**line, "prompt": None, "outputs": None, "private": True}
+    texts = [generation.text for generation in generations]
+    return {**line, "prompt": [dict(message) for message in item.messages], "outputs": texts}
 
 
 def is_answered(one: Loaded, item: Item, answers: dict[str, list[Generation]]) -> bool:
