@@ -107,7 +107,7 @@ def domain_of(row: dict[str, Any]) -> str:
 
 
 def write_steps(run: Path) -> None:
-    """Prompts, responses, scores and verdicts. Sample 0 is right and scores highest; bob a little lower than ann."""
+    """Prompts, responses, scores and verdicts. Sample 0 is right and scores highest; bob is a little ahead in odd prompts."""
     write_jsonl(run / "prompts.jsonl", prompt_rows())
     scores, code, math = [], [], []
     for place, source in enumerate(SOURCES):
@@ -117,7 +117,8 @@ def write_steps(run: Path) -> None:
             response_id, sample = row["response_id"], row["sample_index"]
             if domain_of(row) != "chinese":
                 number = int(row["prompt_id"].rsplit("-", 1)[1])
-                score = 0.2 - (0.03 + number / 1000) * sample - 0.005 * place
+                ahead = 0.005 if number % 2 else -0.005
+                score = 0.2 - (0.03 + number / 1000) * sample + ahead * place
                 scores.append({"response_id": response_id, "rm_score": score, "rm_truncated": False})
             if domain_of(row) == "code":
                 code.append(code_verdict(response_id, passes=sample == 0))
@@ -128,11 +129,8 @@ def write_steps(run: Path) -> None:
     write_jsonl(run / "rm_scores.jsonl", scores)
     write_jsonl(run / "code_tests.jsonl", code)
     write_jsonl(run / "math_checks.jsonl", math)
-    for name, settings in (("rm_scores.jsonl", {"model": "tiny"}),):
-        (run / f"{name}.run.json").write_text(
-            json.dumps({"script": "scoring/score_armorm.py", "settings": settings, "seconds": 12.5}),
-            encoding="utf-8",
-        )
+    record = {"script": "scoring/score_armorm.py", "settings": {"model": "tiny"}, "seconds": 12.5}
+    (run / "rm_scores.jsonl.run.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def code_verdict(response_id: str, *, passes: bool) -> dict[str, Any]:
