@@ -9,7 +9,7 @@ SOURCES ?= smollm2,gemma
 RUN_DIR ?= runs/demo
 BIN := .venv/bin
 
-.PHONY: demo demo-smoke test check setup clean
+.PHONY: demo demo-smoke test sweep check setup clean
 
 setup: .venv/.ready
 
@@ -35,6 +35,10 @@ demo-smoke: $(DEMO_NEEDS)
 test: .venv/.ready
 	-./setup_cpu.sh browser
 	$(BIN)/python -m pytest
+
+# Every script killed, on full disks, in strange surroundings ... at many random moments; prints what was survived.
+sweep: .venv/.ready
+	PYTHONPATH=tests $(BIN)/python tests/sweep/run_sweep.py --moments $(or $(MOMENTS),12)
 
 check: .venv/.ready
 	$(BIN)/ruff format --check .

@@ -146,7 +146,7 @@ def wandb_mode() -> str:
 
 def _give_wandb_a_home(directory: Path) -> None:
     """Without a home that can be written, wandb's caches and logs go into `directory`, not onto the terminal."""
-    home = os.path.expanduser("~")
+    home = os.environ.get("HOME", "")
     if os.path.isdir(home) and os.access(home, os.W_OK):
         return
     for name in ("CACHE", "CONFIG", "DATA"):

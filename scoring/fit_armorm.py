@@ -177,14 +177,18 @@ def extract_features(
 
 def save_checkpoint(model: Any, tokenizer: Any, output_dir: Path) -> None:
     """Saves into a folder beside, then moves the files in, config.json last: half a checkpoint never loads."""
+    from safetensors import SafetensorError
+
     staging = output_dir / "checkpoint.partial"
     shutil.rmtree(staging, ignore_errors=True)
     try:
         model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the latter has no errno, and names the fault in its text
+        reason = getattr(error, "strerror", None) or str(error)
+        shutil.rmtree(staging, ignore_errors=True)
         raise BadInput(
-            f"{staging}: cannot be written: {error.strerror}; make room, then give the same command"
+            f"{staging}: cannot be written: {reason}; make room, then give the same command"
         ) from None
     (output_dir / "config.json").unlink(missing_ok=True)
     for path in sorted(staging.iterdir(), key=lambda path: (path.name == "config.json", path.name)):

@@ -135,6 +135,7 @@ def judge_answers(args: Args) -> None:
         return
     prompts = read_prompts(args.prompts)
     total = shard.size(count_answers(args.responses, prompts, "code"))
+    output.check_writable()
     try:
         sandbox = Sandbox(args.isolation, args.workers)
     except Unavailable as error:
