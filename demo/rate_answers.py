@@ -1,4 +1,4 @@
-"""Rate the demo's answers by rule, as training data for a reward model's head.
+r"""Rate the demo's answers by rule, as training data for a reward model's head.
 
     python demo/rate_answers.py --prompts runs/demo/prompts.jsonl --responses runs/demo/responses \
         --code-tests runs/demo/code_tests.jsonl --math-checks runs/demo/math_checks.jsonl \

@@ -2,11 +2,12 @@
 
 After Wang et al. 2024 and the training scripts of RLHFlow/RLHF-Reward-Modeling, with one fault of these mended:
 they build the transformed rewards r T but train the gate on r, while the shipped model applies T. Here the
-gate is trained on what it will mix.
+gate is trained on what it will mix (`--gate-rewards plain` trains it as the scripts do).
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -125,6 +126,7 @@ class GateSettings:
     steps: int = 2000
     batch_size: int = 1024
     seed: int = 0
+    rewards: Literal["transformed", "plain"] = "transformed"  # r T, or r as the published script trains it
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Pairs:
 
     prompts: torch.Tensor  # (G, d)
     prompt_index: torch.Tensor  # (N,)
-    chosen: torch.Tensor  # (N, objectives) transformed rewards
+    chosen: torch.Tensor  # (N, objectives) rewards that the gate mixes
     rejected: torch.Tensor  # (N, objectives)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from fusechat.errors import BadInput
 from fusechat.jsonl import read_located
 from fusechat.records import Message
 from scoring.prefix_batches import PromptGroup, TokenIds
-from scoring.rm_inputs import Encoded, encode
+from scoring.rm_inputs import Encoded, Refused, encode
 
 Ranges = Mapping[str, tuple[float, float]]
 SPLITS = ("train", "validation", "held_out")
@@ -57,6 +57,7 @@ class FitData:
     labels: list[list[float]] = field(default_factory=list)  # 0-1, NaN where not rated
     sources: list[str] = field(default_factory=list)
     pairs: list[tuple[int, int]] = field(default_factory=list)  # answer numbers (chosen, rejected)
+    reference: list[int] = field(default_factory=list)  # answer numbers of the reference pairs, if any
     skipped: Counter[str] = field(default_factory=Counter)
     _prompt_numbers: dict[TokenIds, int] = field(default_factory=dict)
     _answer_numbers: dict[tuple[int, TokenIds], int] = field(default_factory=dict)
@@ -88,9 +89,14 @@ class FitData:
 
 
 def read_fit_data(
-    rated: Sequence[str], pairs: Sequence[str], ranges: Ranges, tokenizer: Any, max_length: int
+    rated: Sequence[str],
+    pairs: Sequence[str],
+    ranges: Ranges,
+    tokenizer: Any,
+    max_length: int,
+    reference_pairs: Sequence[str] = (),
 ) -> FitData:
-    """Reads and tokenises everything. Conversations over max_length and empty answers are skipped and counted."""
+    """Reads and tokenises everything. What cannot be scored is skipped and counted."""
     data = FitData(list(ranges))
     for row, location in read_located(rated, RatedRow):
         labels = [_label(row, name, ranges, location) for name in ranges]
@@ -104,18 +110,27 @@ def read_fit_data(
             data.rated.append(number)
             data.labels.append(labels)
             data.sources.append(row.source or "")
-    for pair, _ in read_located(pairs, PairRow):
+    data.pairs = list(_read_pairs(data, pairs, tokenizer, max_length, "pair"))
+    if reference_pairs:
+        reference = _read_pairs(data, reference_pairs, tokenizer, max_length, "reference pair")
+        data.reference = [number for pair in reference for number in pair]
+    return data
+
+
+def _read_pairs(
+    data: FitData, files: Sequence[str], tokenizer: Any, max_length: int, kind: str
+) -> Iterator[tuple[int, int]]:
+    for pair, _ in read_located(files, PairRow):
         chosen, rejected = (
-            _encode(data, tokenizer, pair.prompt, answer[0].content, max_length, "pair")
+            _encode(data, tokenizer, pair.prompt, answer[0].content, max_length, kind)
             for answer in (pair.chosen, pair.rejected)
         )
         if chosen is None or rejected is None:
             continue
         if chosen == rejected:
-            data.skipped["pair: both answers are the same"] += 1
+            data.skipped[f"{kind}: both answers are the same"] += 1
             continue
-        data.pairs.append((chosen, rejected))
-    return data
+        yield chosen, rejected
 
 
 def _label(row: RatedRow, name: str, ranges: Ranges, location: str) -> float:
@@ -134,8 +149,8 @@ def _encode(
     data: FitData, tokenizer: Any, prompt: Sequence[Message], text: str, max_length: int, kind: str
 ) -> int | None:
     encoded = encode(tokenizer, prompt, text, max_length)
-    if isinstance(encoded, str):
-        data.skipped[f"{kind}: {'empty text' if encoded == 'empty text' else 'longer than max_length'}"] += 1
+    if isinstance(encoded, Refused):
+        data.skipped[f"{kind}: {encoded.kind}"] += 1
         return None
     if encoded.truncated:
         data.skipped[f"{kind}: longer than max_length"] += 1

@@ -9,7 +9,15 @@ import torch
 
 from fusechat.errors import BadInput
 from scoring.armorm import ArmoRM
-from scoring.armorm_fit import GateSettings, Pairs, fit_gate, fit_ridge, transform_matrix, verbosity_penalties
+from scoring.armorm_fit import (
+    CORRELATION_THRESHOLD,
+    GateSettings,
+    Pairs,
+    fit_gate,
+    fit_ridge,
+    transform_matrix,
+    verbosity_penalties,
+)
 from scoring.fit_data import FitData, Ranges
 from scoring.fit_features import Features
 
@@ -36,12 +44,22 @@ def check_data(data: FitData, split: np.ndarray) -> None:
             faults.append(f"objective {name}: {count} rated answers to fit on, at least 2 are needed")
     if not (split[data.prompt_of([chosen for chosen, _ in data.pairs])] != 2).any():
         faults.append("no pair to fit the gate on")
+    if data.reference and not (split[data.prompt_of(data.reference)] != 2).any():
+        faults.append("no reference pair outside the held-out prompts")
     if faults:
         raise BadInput(f"too little data: {'; '.join(faults)}; rate more answers, or leave the objective out")
 
 
+@dataclass(frozen=True)
+class Debias:
+    """Which objective is taken out of the others, down to which rank correlation."""
+
+    objective: str  # or none
+    threshold: float = CORRELATION_THRESHOLD
+
+
 def fit_heads(
-    data: FitData, split: np.ndarray, features: Features, debias: str, settings: GateSettings
+    data: FitData, split: np.ndarray, features: Features, debias: Debias, settings: GateSettings
 ) -> Heads:
     """Stage 1, penalties and stage 2, on prompts that are not held out."""
     regression, objectives = _fit_rewards(data, split, features)
@@ -50,20 +68,20 @@ def fit_heads(
     trained = torch.tensor(split[pair_prompts] != 2)
     rewards = features.last @ regression.T  # (answers, objectives)
     penalties = verbosity = None
-    if debias != "none":
-        verbosity = data.objectives.index(debias)
-        reference = rewards[pairs[trained].flatten().unique()].numpy()
-        penalties, report = verbosity_penalties(reference, verbosity)
+    if debias.objective != "none":
+        verbosity = data.objectives.index(debias.objective)
+        reference = _reference_answers(data, split, pairs[trained])
+        penalties, report = verbosity_penalties(rewards[reference].numpy(), verbosity, debias.threshold)
         for name, row in zip(data.objectives, report, strict=True):
             objectives[name].update({"lambda": row["lambda"], "correlation_with_verbosity": row})
     transform = transform_matrix(len(data.objectives), verbosity, penalties)
-    transformed = rewards @ transform
+    mixed = rewards @ transform if settings.rewards == "transformed" else rewards
     gate, losses = fit_gate(
         Pairs(
             features.prompt,
             torch.tensor(pair_prompts)[trained],
-            transformed[pairs[trained, 0]],
-            transformed[pairs[trained, 1]],
+            mixed[pairs[trained, 0]],
+            mixed[pairs[trained, 1]],
         ),
         settings,
     )
@@ -76,6 +94,14 @@ def fit_heads(
     }
     state = {name: tensor.detach() for name, tensor in gate.state_dict().items()}
     return Heads(regression, transform, state, objectives, figures, losses)
+
+
+def _reference_answers(data: FitData, split: np.ndarray, trained_pairs: torch.Tensor) -> torch.Tensor:
+    """Answer numbers on which correlations are taken: of the reference pairs, or else of the pairs trained on."""
+    if not data.reference:
+        return trained_pairs.flatten().unique()
+    usable = torch.tensor(split[data.prompt_of(data.reference)] != 2)
+    return torch.tensor(data.reference)[usable].unique()
 
 
 def _fit_rewards(

@@ -49,6 +49,7 @@ def make_report(
             "rated": len(data.rated),
             "pairs": len(data.pairs),
             "held_out_pairs": len(held_out),
+            "reference_pairs": len(data.reference) // 2,
             "skipped": dict(data.skipped),
         },
         "objectives": heads.objectives,

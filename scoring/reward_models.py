@@ -2,7 +2,7 @@
 
 Three kinds: ArmoRM (published or fitted), decoders with one linear score (transformers' ...ForSequence-
 Classification of a decoder), and any other sequence classifier. The first two share a prompt's tokens among
-its answers; the last is given padded batches of like length.
+its answers where the decoder's attention allows it; the last is given padded batches of like length.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ import torch
 from fusechat.errors import BadInput
 from scoring.armorm import ArmoRM, is_armorm_config, load_armorm, load_whole, read_config
 from scoring.prefix_batches import PromptGroup, lay_out, plan_padded, plan_rows
-from scoring.rm_inputs import check_template
+from scoring.rm_inputs import check_chat, check_template
 from scoring.shared_prefix import (
     HiddenStates,
     plain_attention,
@@ -46,9 +46,11 @@ class RewardModel:
 
     @property
     def pad_id(self) -> int:
-        """What fills padded rows; masked everywhere, so any id will do for decoders."""
-        pad = self.tokenizer.pad_token_id
-        return int(self.tokenizer.eos_token_id if pad is None else pad)
+        """What fills padded rows: the config's own, by which encoders count positions and look for the end."""
+        for pad in (self.model.config.get_text_config().pad_token_id, self.tokenizer.pad_token_id):
+            if pad is not None and pad >= 0:  # early Llama configs say -1
+                return int(pad)
+        return int(self.tokenizer.eos_token_id)
 
     def batches(self, groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:
         """Splits groups into batches that `score` takes; the same groups always make the same batches."""
@@ -79,11 +81,11 @@ class RewardModel:
 def load_reward_model(model: str | Path, tokenizer: Any, *, dtype: str, device: str) -> RewardModel:
     """Loads a folder or Hub id by its config. BadInput where it is no reward model, or not a whole one."""
     config = read_config(model)
+    check_chat(str(model), tokenizer)
     if is_armorm_config(config):
         armorm = load_armorm(model, dtype=DTYPES[dtype], device=device)
         vocabulary = armorm.get_input_embeddings().weight.shape[0]
-        expected = getattr(config, "gate_token_offset", None)
-        offset = check_template(str(model), tokenizer, expected, vocabulary)
+        offset = check_template(str(model), tokenizer, config, vocabulary)
         armorm.config.gate_token_offset = offset
         return RewardModel(armorm, tokenizer, decoder=armorm.model, gate_offset=offset)
     architectures = getattr(config, "architectures", None) or ["none"]
@@ -99,7 +101,6 @@ def _load_classifier(
     model: str | Path, tokenizer: Any, config: Any, dtype: torch.dtype, device: str
 ) -> RewardModel:
     from transformers import AutoModelForSequenceClassification
-    from transformers.modeling_layers import GenericForSequenceClassification
 
     if config.num_labels != 1:
         raise BadInput(
@@ -107,9 +108,29 @@ def _load_classifier(
         )
     classifier = load_whole(AutoModelForSequenceClassification, model, dtype=dtype, **plain_attention(config))
     classifier = classifier.to(device).eval()
-    # A decoder's own pooling searches for the pad token and goes wrong where pad is an end-of-turn token;
-    # its score layer on the state at the last token is the same model without the search.
-    if isinstance(classifier, GenericForSequenceClassification):
-        classifier.score.float()  # heads are computed in float32
-        return RewardModel(classifier, tokenizer, decoder=classifier.base_model)
-    return RewardModel(classifier, tokenizer, decoder=None)
+    if not scores_last_token(classifier):
+        return RewardModel(classifier, tokenizer, decoder=None)
+    classifier.score.float()  # heads are computed in float32
+    return RewardModel(classifier, tokenizer, decoder=classifier.base_model)
+
+
+def scores_last_token(classifier: Any) -> bool:
+    """Whether a classifier is a decoder with one linear `score` on its last token.
+
+    Their own way to find that token searches for the pad token, and goes wrong where pad is also the
+    end-of-turn token or is not set; the score layer on the state at the last token is the same model without
+    the search. Tried on two tokens that are not pad, so that nothing is taken on trust.
+    """
+    if (
+        not isinstance(getattr(classifier, "score", None), torch.nn.Linear)
+        or classifier.base_model is classifier
+    ):
+        return False
+    pad = classifier.config.get_text_config().pad_token_id
+    tokens = [token for token in range(3) if token != pad][:2]
+    input_ids = torch.tensor([tokens], device=classifier.device)
+    with torch.inference_mode():
+        own = classifier(input_ids=input_ids).logits.float().flatten()
+        states = classifier.base_model(input_ids=input_ids).last_hidden_state  # (1, 2, d)
+        last = classifier.score(states[:, -1]).float().flatten()
+    return bool(torch.equal(own, last) or torch.allclose(own, last, rtol=1e-2, atol=1e-3))

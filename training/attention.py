@@ -52,31 +52,36 @@ def segment_attention(
     sliding_window: int | None = None,
     softcap: float | None = None,
     dropout: float = 0.0,
-    **_: Any,
+    **_more: Any,
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention function for a packed row; the row's layout comes along as a keyword.
 
     query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D).
     """
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     options: dict[str, Any] = {
         "scaling": scaling,
         "window": sliding_window,
         "softcap": softcap,
         "dropout": dropout,
     }
+    # Split, not sliced: the backward pass of a slice fills a tensor of the whole row with zeros, once per slice.
+    sizes = [
+        end - start
+        for span in layout
+        for start, end in zip((span.start, *span.response_ends), span.response_ends, strict=False)
+    ]
+    parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
     pieces: list[torch.Tensor] = []
     for span in layout:
-        first_end = span.response_ends[0]
-        whole = slice(span.start, first_end)
-        pieces.append(_attend(query[:, :, whole], key[:, :, whole], value[:, :, whole], **options))
-        for start, end in zip(span.response_ends, span.response_ends[1:], strict=False):
-            seen_key = torch.cat([key[:, :, span.start : span.prompt_end], key[:, :, start:end]], dim=2)
-            seen_value = torch.cat([value[:, :, span.start : span.prompt_end], value[:, :, start:end]], dim=2)
-            pieces.append(_attend(query[:, :, start:end], seen_key, seen_value, **options))
-    return torch.cat(pieces, dim=2).transpose(1, 2), None
+        first_query, first_key, first_value = next(parts)  # prompt and first response
+        pieces.append(_attend(first_query, first_key, first_value, **options))
+        prompt = span.prompt_end - span.start
+        for _ in span.response_ends[1:]:
+            own_query, own_key, own_value = next(parts)
+            seen_key = torch.cat([first_key[:, :, :prompt], own_key], dim=2)
+            seen_value = torch.cat([first_value[:, :, :prompt], own_value], dim=2)
+            pieces.append(_attend(own_query, seen_key, seen_value, **options))
+    return torch.cat([piece.transpose(1, 2) for piece in pieces], dim=1), None
 
 
 def _attend(
@@ -100,9 +105,13 @@ def _attend(
             mask = mask & (distance < window)
     if softcap is None:
         return F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, dropout_p=dropout
-        )
+            query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, dropout_p=dropout,
+            enable_gqa=query.shape[1] != key.shape[1],
+        )  # fmt: skip
     assert mask is not None
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     scores = (
         torch.tanh((query @ key.transpose(2, 3)) * (scale / softcap)) * softcap

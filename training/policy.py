@@ -13,6 +13,7 @@ from torch import nn
 from fusechat.errors import BadInput
 from training.attention import check_attention, implementation_name, model_inputs
 from training.choices import Attention
+from training.lean_layers import add_gradients_in_place, install
 from training.packing import Span
 from training.token_logps import response_logps, token_logps
 
@@ -28,12 +29,19 @@ class Policy(nn.Module):
         self.model = model
         self.attention: Attention = attention
         self.head_chunk = head_chunk
+        self.adds_gradients_in_place = False
+        install(self.language_model, own_attention=attention == "segments")
         self._no_split_modules = list(self.language_model._no_split_modules)  # FSDP's units
 
     @property
     def language_model(self) -> Any:
         """The transformers model itself, without a PEFT wrapper around it."""
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    def add_gradients_in_place(self) -> None:
+        """Lets the gradients of the weights go past autograd; for a process that trains alone."""
+        self.adds_gradients_in_place = True
+        add_gradients_in_place(self.language_model)
 
     def tie_weights(self) -> None:
         """Called by accelerate after it has moved parameters."""
@@ -62,6 +70,7 @@ class Policy(nn.Module):
             targets,
             softcap=getattr(config, "final_logit_softcapping", None),
             chunk=self.head_chunk,
+            add_in_place=self.adds_gradients_in_place,
         )  # (N,)
         return response_logps(logps, response_index, lengths.shape[0])
 

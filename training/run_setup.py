@@ -143,6 +143,8 @@ def load_prepared_policy(run: Run, model: str) -> tuple[Any, Any]:
         policy.language_model.gradient_checkpointing_enable({"use_reentrant": False})
         if args.qlora:
             policy.language_model.enable_input_require_grads()
+    if run.accelerator.num_processes == 1:
+        policy.add_gradients_in_place()
     parameters = [parameter for parameter in policy.parameters() if parameter.requires_grad]
     paged_8bit = args.qlora and device.type == "cuda"
     optimizer = make_optimizer(parameters, args.learning_rate, paged_8bit=paged_8bit)

@@ -3,15 +3,20 @@
     logits = cap * tanh(h W^T / cap)   (cap: Gemma-2's final soft-capping; without it logits = h W^T)
     logp_n = logits[n, target_n] - logsumexp(logits[n])
 
-The head runs over chunks of tokens; only the log-sum-exp of each token is kept. The backward pass computes a
-chunk's logits again and turns them in place into the gradient g_n * (onehot(target_n) - softmax(logits_n)).
+The head runs over chunks of tokens, whose logits stand in one buffer that is used again and again; only the
+log-sum-exp of each token is kept. The backward pass computes a chunk's logits again and turns them in place into
+the gradient g_n * (onehot(target_n) - softmax(logits_n)). In bf16 the products are rounded, all else is float32,
+over so few rows at a time that they stay in the processor's cache.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-LOGITS_PER_CHUNK = 1 << 25  # logits in memory at once: 128 MiB in float32, 256 tokens of a 128k vocabulary
+LOGITS_PER_CHUNK = 1 << 25  # logits in memory at once: 64 MiB in bf16, 256 tokens of a 128k vocabulary
+LOGITS_PER_BLOCK = 1 << 21  # of these in float32: 8 MiB
+VOCABULARY_BLOCK = 8192  # rows of the head's gradient that are added at once
 
 
 def chunk_size(vocabulary: int) -> int:
@@ -28,6 +33,7 @@ class _TokenLogps(torch.autograd.Function):
         targets: torch.Tensor,
         cap: float | None,
         chunk: int,
+        add_in_place: bool,
     ) -> torch.Tensor:
         # Autocast reaches the head like any other linear layer: here by hand, since backward runs without it.
         device = hidden.device.type
@@ -35,15 +41,17 @@ class _TokenLogps(torch.autograd.Function):
         logps = torch.empty(targets.shape[0], dtype=torch.float32, device=hidden.device)  # (N,)
         logsumexp = torch.empty_like(logps)  # (N,)
         with torch.autocast(device, enabled=False):
-            head = weight.to(dtype)  # (V, H)
-            for start in range(0, targets.shape[0], chunk):
-                part = slice(start, start + chunk)
-                logits = _logits(hidden[part].to(dtype), head, cap)  # (chunk, V) float32
-                logsumexp[part] = torch.logsumexp(logits, dim=-1)
-                logps[part] = logits.gather(1, targets[part, None]).squeeze(1) - logsumexp[part]
+            for part, logits in _chunks(hidden.to(dtype), weight.to(dtype), chunk):
+                for rows, exact in _blocks(logits, cap):
+                    place = slice(part.start + rows.start, part.start + rows.stop)
+                    logps[place] = exact.gather(1, targets[place, None]).squeeze(1)
+                    largest = exact.amax(dim=1, keepdim=True)
+                    summed = exact.sub_(largest).exp_().sum(dim=1)
+                    logsumexp[place] = summed.log_().add_(largest.squeeze(1))
         ctx.save_for_backward(hidden, weight, targets, logsumexp)
         ctx.cap, ctx.chunk, ctx.dtype = cap, chunk, dtype
-        return logps
+        ctx.leaf = weight if add_in_place and weight.requires_grad else None
+        return logps.sub_(logsumexp)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
@@ -53,45 +61,76 @@ class _TokenLogps(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None  # (N, H)
         grad_weight: torch.Tensor | None = None  # (V, H), float32 while it is summed over chunks
         with torch.autocast(hidden.device.type, enabled=False):
-            head = weight.to(ctx.dtype)
-            for start in range(0, targets.shape[0], ctx.chunk):
-                part = slice(start, start + ctx.chunk)
-                inputs = hidden[part].to(ctx.dtype)
-                grad_logits = _grad_logits(inputs, head, targets[part], logsumexp[part], grad[part], ctx.cap)
-                grad_logits = grad_logits.to(ctx.dtype)  # (chunk, V)
+            inputs, head = hidden.to(ctx.dtype), weight.to(ctx.dtype)
+            for part, logits in _chunks(inputs, head, ctx.chunk):
+                for rows, exact in _blocks(logits, ctx.cap):
+                    place = slice(part.start + rows.start, part.start + rows.stop)
+                    logits[rows] = _grad_logits(exact, targets[place], logsumexp[place], grad[place], ctx.cap)
                 if grad_hidden is not None:
-                    grad_hidden[part] = grad_logits @ head
+                    grad_hidden[part] = logits @ head
                 if needs_weight:
-                    product = (grad_logits.T @ inputs).to(torch.float32)
-                    grad_weight = product if grad_weight is None else grad_weight.add_(product)
+                    if grad_weight is None:
+                        grad_weight = _gradient_buffer(weight, ctx.leaf)
+                    for start in range(0, weight.shape[0], VOCABULARY_BLOCK):
+                        block = slice(start, start + VOCABULARY_BLOCK)
+                        grad_weight[block] += logits[:, block].T @ inputs[part]
         if grad_weight is not None:
-            grad_weight = grad_weight.to(weight.dtype)
-        return grad_hidden, grad_weight, None, None, None
+            grad_weight = None if ctx.leaf is not None else grad_weight.to(weight.dtype)
+        return grad_hidden, grad_weight, None, None, None, None
 
 
-def _logits(hidden: torch.Tensor, head: torch.Tensor, cap: float | None) -> torch.Tensor:
-    logits = (hidden @ head.T).to(torch.float32)
-    if cap is not None:
-        logits = logits.div_(cap).tanh_().mul_(cap)
-    return logits
+def _gradient_buffer(weight: torch.Tensor, leaf: torch.Tensor | None) -> torch.Tensor:
+    """Where the head's gradient is summed: leaf.grad itself, or a float32 tensor of zeros."""
+    if leaf is None:
+        return torch.zeros_like(weight, dtype=torch.float32)
+    if leaf.grad is None:
+        leaf.grad = torch.zeros_like(leaf)
+    return leaf.grad
+
+
+def _chunks(hidden: torch.Tensor, head: torch.Tensor, chunk: int) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Places of a chunk's tokens and their logits before soft-capping, (chunk, V); the next ones overwrite them."""
+    count = hidden.shape[0]
+    buffer = hidden.new_empty(min(chunk, count), head.shape[0])
+    for start in range(0, count, chunk):
+        part = slice(start, min(start + chunk, count))
+        yield part, torch.mm(hidden[part], head.T, out=buffer[: part.stop - start])
+
+
+def _blocks(logits: torch.Tensor, cap: float | None) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Rows of a chunk and their soft-capped logits in float32, free to be overwritten."""
+    count, vocabulary = logits.shape
+    block = max(1, LOGITS_PER_BLOCK // vocabulary)
+    work = torch.empty(min(block, count), vocabulary, dtype=torch.float32, device=logits.device)
+    for start in range(0, count, block):
+        rows = slice(start, min(start + block, count))
+        exact = work[: rows.stop - start].copy_(logits[rows])
+        if cap is not None:
+            exact.div_(cap).tanh_().mul_(cap)
+        yield rows, exact
 
 
 def _grad_logits(
-    hidden: torch.Tensor,
-    head: torch.Tensor,
+    logits: torch.Tensor,
     targets: torch.Tensor,
     logsumexp: torch.Tensor,
     grad: torch.Tensor,
     cap: float | None,
 ) -> torch.Tensor:
-    """d(sum_n g_n logp_n) / d(h W^T), in one buffer (two with soft-capping)."""
-    logits = _logits(hidden, head, cap)
+    """d(sum_n g_n logp_n) / d(h W^T), in the buffer of the soft-capped logits (one more with soft-capping)."""
     # d/dx cap*tanh(x/cap) = 1 - tanh(x/cap)^2
     slope = None if cap is None else 1 - (logits / cap).square_()
-    gradient = logits.sub_(logsumexp[:, None]).exp_().neg_()  # -softmax
-    gradient.scatter_add_(1, targets[:, None], torch.ones_like(gradient[:, :1]))
-    gradient.mul_(grad[:, None])
+    gradient = logits.sub_(logsumexp[:, None]).exp_().mul_(-grad[:, None])  # -g softmax
+    gradient.scatter_add_(1, targets[:, None], grad[:, None])
     return gradient if slope is None else gradient.mul_(slope)
+
+
+def add_gradient(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
+    """Adds to a parameter's gradient in place, in its own number format."""
+    if parameter.grad is None:
+        parameter.grad = gradient.to(parameter.dtype)
+    else:
+        parameter.grad.add_(gradient)
 
 
 def token_logps(
@@ -101,9 +140,16 @@ def token_logps(
     *,
     softcap: float | None = None,
     chunk: int | None = None,
+    add_in_place: bool = False,
 ) -> torch.Tensor:
-    """Log-probability of each target in nats, float32: hidden (N, H), weight (V, H), targets (N,) -> (N,)."""
-    logps = _TokenLogps.apply(hidden, weight, targets, softcap, chunk or chunk_size(weight.shape[0]))
+    """Log-probability of each target in nats, float32: hidden (N, H), weight (V, H), targets (N,) -> (N,).
+
+    `add_in_place`: weight's gradient goes straight into `weight.grad`, past autograd: one (V, H) tensor less in
+    memory. Not where somebody waits for autograd's own (DDP, FSDP, torch.autograd.grad).
+    """
+    logps = _TokenLogps.apply(
+        hidden, weight, targets, softcap, chunk or chunk_size(weight.shape[0]), add_in_place
+    )
     assert isinstance(logps, torch.Tensor)
     return logps
 

@@ -127,7 +127,7 @@ class AnswerChecker:
                 comparison_key(normalise_answer(predicted)),
                 comparison_key(normalise_answer(gold)),
             )
-            if max(len(found), len(wanted)) >= MAX_ANSWER_CHARACTERS // 2:
+            if max(map(len, (found, wanted, predicted, gold))) >= MAX_ANSWER_CHARACTERS // 2:
                 yield key, Comparison(None, "answer too long to compare")
                 continue
             if (found, wanted) in known:

@@ -16,6 +16,7 @@ from fusechat.math_answers.plain_form import comparison_key, encloses
 _HALF_OF_DAY = re.compile(r"\d\s*(?:\\text\{|\\,|\\|~|\s)*([ap])\.?\s*m\b", re.IGNORECASE)
 # A number and what is counted, in words; none of them may change the value.
 _COUNTED = re.compile(r"\$?(-?\d[\d,]*(?:\.\d+)?|-?\d+/\d+)\s+([a-z]{4,}(?:[ -][a-z]{2,}){0,3})\.?")
+_COMPOUND = re.compile(r"-?[\d.]{1,20} ?[a-z]{1,12},? [\d.]{1,20} ?[a-z]{1,12}\.?", re.IGNORECASE)
 _CHANGING_WORDS = re.compile(
     r"\b(?:hundred|thousand|million|billion|trillion|dozen|half|halves|thirds?|quarters?|fourths?|fifths?|squared|cubed|"
     r"factorial|times|plus|minus|and|or|to|of|mod|choose|over|by|below|negative|pi|base|percent|x|less|more)s?\b"
@@ -35,6 +36,13 @@ def compare_quickly(predicted: str, gold: str, percent_factor: bool = False) -> 
     found = normalise_answer(predicted)
     if not found or not wanted:
         return False
+    if max(len(predicted), len(gold)) > MAX_ANSWER_CHARACTERS:
+        # The normal forms are cut: that these are the same says nothing of the rest.
+        return True if predicted.strip() == gold.strip() else None
+    if _is_compound(predicted) != _is_compound(gold) and any(
+        parse_number(comparison_key(answer)) is not None for answer in (found, wanted)
+    ):
+        return False
     halves = _HALF_OF_DAY.search(predicted[-200:]), _HALF_OF_DAY.search(gold[-200:])
     if halves[0] and halves[1] and halves[0].group(1).lower() != halves[1].group(1).lower():
         return False
@@ -43,6 +51,11 @@ def compare_quickly(predicted: str, gold: str, percent_factor: bool = False) -> 
     return compare_normalised(
         _counted_number(predicted, found, wanted), _counted_number(gold, wanted, found), percent_factor
     )
+
+
+def _is_compound(answer: str) -> bool:
+    """Whether this is a quantity in two units (`5 feet 2 inches`), which no bare number equals."""
+    return bool(_COMPOUND.fullmatch(answer.strip()))
 
 
 def _counted_number(answer: str, normal: str, other: str) -> str:

@@ -156,9 +156,9 @@ def number_words_to_digits(answer: str) -> str:
         numerator = _WORD_VALUES.get(fraction.group(1) or "one", 1)
         return f"\\frac{{{numerator}}}{{{_DENOMINATORS[fraction.group(2).rstrip('s')]}}}"
     words = answer.lower().replace("-", " ").split()
-    if not words or not (words[0] in _WORD_VALUES or words[0] in ("minus", "a", "hundred")):
+    if not words or not (words[0] in _WORD_VALUES or words[0] in ("minus", "negative", "a", "hundred")):
         return answer
-    negative = words[0] == "minus"
+    negative = words[0] in ("minus", "negative")
     total, group = 0, 0
     for word in words[1:] if negative else words:
         if word in _WORD_VALUES:

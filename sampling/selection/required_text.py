@@ -45,7 +45,7 @@ def _required(sequence: Iterable[Any]) -> frozenset[str] | None:
 def _rarity(text: str) -> int:
     """A guess: long texts are rare, and so are signs other than those of plain prose."""
     return sum(
-        1 if character.isascii() and character.isalnum() else 0 if character in COMMON else 3
+        1 if character.isascii() and character.isalnum() else 0 if character in COMMON else 4
         for character in text
     )
 

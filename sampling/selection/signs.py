@@ -11,14 +11,16 @@ from collections.abc import Sequence, Set
 from sampling.selection.required_text import required_texts
 
 LETTERS = re.compile(r"[a-z]{2,}")
+RARE_CHARACTER = re.compile(r"[^\w\s.,'\"?!:;-]|[^\x00-\x7f]")
 REMEMBERED_WORDS = 100_000
 
 
 class Signs:
     """Patterns in a fixed order, and the index from literals to them.
 
-    A literal is looked for as its longest run of letters among the runs of the text's words, or, where it has
-    none, by one of its characters and then as a whole. A pattern without known literals is always tried.
+    A literal is looked for by a character of it that is rare in prose and then as a whole, or, where it has
+    none, as its longest run of letters among those of the text's words. A pattern without known literals is
+    always tried.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -31,11 +33,13 @@ class Signs:
             if literals is None:
                 self._always.append(position)
             for literal in literals or ():
+                rare = RARE_CHARACTER.search(literal)
                 found = LETTERS.findall(literal.lower())
-                if found:
+                if found and not rare:
                     self._by_run[max(found, key=len)].append(position)
                 else:
-                    self._by_character[max(literal)].append((literal, position))
+                    character = rare.group() if rare else max(literal)
+                    self._by_character[character].append((literal, position))
         self._characters = frozenset(self._by_character)
 
     @property

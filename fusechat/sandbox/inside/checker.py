@@ -16,9 +16,8 @@ from .library_calls import pass_on_library_calls, quiet_test_runners
 from .namespace import Namespace, names_to_ask_for
 from .plain_types import is_array
 from .remote import AnswerFailed, Remote
-from .sources import BadSource
+from .sources import BadSource, BadTest
 from .suite import Suite, setup_sources
-from .test_runners import BadTest
 from .wire import Channel, Unsendable
 
 

@@ -10,7 +10,6 @@ from .mirrors import RemoteMeta
 from .remote import Remote
 from .sources import prelude_names
 from .suite import Suite
-from .test_runners import run_test, run_test_class
 
 # Tools that tests measure with. An answer's own of that name counts only where the tests test it directly.
 MEASURES = {
@@ -42,6 +41,11 @@ def names_to_ask_for(suite: Suite) -> set[str]:
     return needed | {name for name in suite.read_names() if suite.is_called(name)}
 
 
+def call_runner(name: str) -> Any:
+    """A function of `test_runners`, which is imported only where tests need it: it takes a while."""
+    return lambda value: getattr(importlib.import_module(f"{__package__}.test_runners"), name)(value)
+
+
 class NewSolution:
     """A method of the answer's class `Solution`, called each time on a new object as the contest sites do."""
 
@@ -61,7 +65,7 @@ class Namespace:
         sys.modules["__main__"] = module
         self.values: dict[str, Any] = vars(module)
         self.values |= {
-            "__builtins__": builtins, "__file__": "tests.py", "__run_test__": run_test, "__run_test_class__": run_test_class,
+            "__builtins__": builtins, "__file__": "tests.py", "__run_test__": call_runner("run_test"), "__run_test_class__": call_runner("run_test_class"),
         }  # fmt: skip
         self.prelude = prelude_names() if facts["prelude"] else {}
         self.entry_point: str | None = suite.entry_point

@@ -37,6 +37,10 @@ NETWORK_MODULES = {
 }
 
 
+class BadTest(Exception):
+    """A test that cannot be run here; the text says why."""
+
+
 class BadSource(Exception):
     """Source text that cannot be compiled."""
 

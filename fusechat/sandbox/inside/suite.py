@@ -27,6 +27,7 @@ class Suite:
 
     def __init__(self, tests: dict[str, Any]) -> None:
         self.tests = tests
+        self._read_names: set[str] | None = None
         self.entry_point: str | None = tests.get("entry_point")
         self.sources: list[str] = list(tests.get("asserts") or [])
         self.setup = compiled(tests.get("setup") or "", "<setup>", "setup")
@@ -50,6 +51,8 @@ class Suite:
 
     def read_names(self) -> set[str]:
         """Names that the tests read and do not bind themselves, built-in ones included."""
+        if self._read_names is not None:
+            return self._read_names
         sources = [self.tests.get("setup") or "", *self.sources]
         try:
             names = free_names("\n".join(sources))
@@ -57,7 +60,8 @@ class Suite:
             names = set().union(*map(free_names, sources))
         if self.entry_point:
             names.add(self.entry_point.partition(".")[0])
-        return {name for name in names | self.imported if not name.startswith("__")}
+        self._read_names = {name for name in names | self.imported if not name.startswith("__")}
+        return self._read_names
 
     def needed(self) -> set[str]:
         """The read names that are not built in, or are the entry point."""

@@ -1,0 +1,232 @@
+"""Decoder layers with hand-written backward passes: the same functions as transformers', in fewer passes over memory.
+
+With a bf16 matrix unit the products of a small model are cheap; what costs is everything between them. transformers'
+layers write each intermediate result to memory, in float32, and keep most of them for the backward pass. Here
+
+    norm      y = x / sqrt(mean(x^2) + eps) * (offset + w)    keeps x and one number per token
+    gate      y = act(gate) * up                              keeps gate and up
+    rotation  (a, b) -> (a cos - b sin, b cos + a sin)        keeps nothing but the angles; backward turns back
+
+compute in float32 inside where transformers does, and hand on the number format that the next matrix product wants.
+`install` puts them into a loaded Llama, Qwen2 or Gemma-2; names, parameters and saved files stay as they are.
+Where one process trains alone, `add_gradients_in_place` saves the copies of weights and gradients, too.
+"""
+
+from collections.abc import Sequence
+from types import MethodType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from training.attention import segment_attention
+from training.packing import Span
+from training.token_logps import add_gradient
+
+
+def compute_dtype(tensor: torch.Tensor) -> torch.dtype:
+    """The number format of matrix products at this point: autocast's where it is on, else the tensor's own."""
+    device = tensor.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+
+
+class _Norm(torch.autograd.Function):
+    """x (1, T, H), weight (H,) -> (1, T, H) in `dtype`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, offset: float, eps: float, dtype: torch.dtype
+    ) -> torch.Tensor:
+        exact = x.float()
+        # The norm reads x once and writes one number per token, where pow + mean would write x^2 as well.
+        norm = torch.linalg.vector_norm(exact, dim=-1, keepdim=True)  # (1, T, 1)
+        inverse = norm.square_().div_(x.shape[-1]).add_(eps).rsqrt_()  # (1, T, 1)
+        ctx.save_for_backward(x, weight, inverse)
+        ctx.offset = offset
+        return (exact * inverse).mul_(weight.float() + offset).to(dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
+        x, weight, inverse = ctx.saved_tensors
+        scale = weight.float() + ctx.offset  # (H,)
+        grad, exact = grad_outputs[0].float(), x.float()  # (1, T, H)
+        product = (grad * exact)[0]  # (T, H)
+        grad_weight = (inverse[0].T @ product)[0] if ctx.needs_input_grad[1] else None  # (H,)
+        # d/dx: w g / r - x (sum_h w g x) / (H r^3), with r = sqrt(mean(x^2) + eps)
+        along = (product @ scale)[None, :, None].mul_(inverse**3).div_(x.shape[-1])  # (1, T, 1)
+        grad_x = torch.mul(grad, scale, out=product[None]).mul_(inverse).addcmul_(exact, along, value=-1)
+        return (
+            grad_x.to(x.dtype),
+            grad_weight.to(weight.dtype) if grad_weight is not None else None,
+            None,
+            None,
+            None,
+        )
+
+
+class _Gate(torch.autograd.Function):
+    """gate, up (1, T, I) -> act(gate) * up; act is silu, or gelu in its tanh form."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor, gelu: bool) -> torch.Tensor:
+        ctx.save_for_backward(gate, up)
+        ctx.gelu = gelu
+        return _activation(gate, gelu).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
+        gate, up = ctx.saved_tensors
+        (grad,) = grad_outputs
+        grad_up = _activation(gate, ctx.gelu).mul_(grad)
+        through = grad * up
+        if ctx.gelu:
+            return torch.ops.aten.gelu_backward(through, gate, approximate="tanh"), grad_up, None
+        return torch.ops.aten.silu_backward(through, gate), grad_up, None
+
+
+def _activation(gate: torch.Tensor, gelu: bool) -> torch.Tensor:
+    return F.gelu(gate, approximate="tanh") if gelu else F.silu(gate)
+
+
+class _Rotation(torch.autograd.Function):
+    """x (1, T, heads, D), cos and sin (T, 1, D/2) float32 -> x with each pair (i, i + D/2) turned by its angle."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turn(x, cos, sin, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
+        cos, sin = ctx.saved_tensors
+        return _turn(grad_outputs[0], cos, sin, -1), None, None
+
+
+def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, sign: int) -> torch.Tensor:
+    first, second = x.float().chunk(2, dim=-1)
+    turned = torch.empty_like(x)
+    half = x.shape[-1] // 2
+    turned[..., :half] = (first * cos).addcmul_(second, sin, value=-sign)
+    turned[..., half:] = (second * cos).addcmul_(first, sin, value=sign)
+    return turned
+
+
+class _Embedding(torch.autograd.Function):
+    """ids (1, T), weight (V, H) -> (1, T, H); the gradient goes straight into the rows of weight.grad that it touches.
+
+    Autograd's own makes a (V, H) tensor of zeros for a few rows, and then adds all of it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, ids: torch.Tensor, weight: torch.Tensor, padding: int | None) -> torch.Tensor:
+        ctx.ids, ctx.leaf, ctx.padding = ids, weight, padding
+        return F.embedding(ids, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
+        if ctx.leaf.grad is None:
+            ctx.leaf.grad = torch.zeros_like(ctx.leaf)
+        grad = grad_outputs[0][0].to(ctx.leaf.dtype)  # (T, H)
+        if ctx.padding is not None:  # as torch.nn.Embedding has it
+            grad = grad.masked_fill(ctx.ids[0, :, None] == ctx.padding, 0)
+        ctx.leaf.grad.index_add_(0, ctx.ids[0], grad)
+        return None, None, None
+
+
+class _Linear(torch.autograd.Function):
+    """x (1, T, I), weight (O, I), bias (O,) or None -> (1, T, O); the gradients go straight into .grad.
+
+    Autocast would keep every weight's bf16 copy until the backward pass is through; here it is made twice and kept
+    only while it is used. Making it costs a fiftieth of the product.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype
+    ) -> torch.Tensor:
+        inputs = x.to(dtype)
+        ctx.save_for_backward(inputs)
+        ctx.weight, ctx.bias, ctx.dtype = weight, bias, x.dtype
+        return F.linear(inputs, weight.to(dtype), None if bias is None else bias.to(dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
+        (inputs,) = ctx.saved_tensors
+        (grad,) = grad_outputs
+        add_gradient(ctx.weight, grad.flatten(0, -2).T @ inputs.flatten(0, -2))
+        if ctx.bias is not None:
+            add_gradient(ctx.bias, grad.flatten(0, -2).sum(0))
+        needs_input = ctx.needs_input_grad[0]
+        grad_x = (grad @ ctx.weight.to(grad.dtype)).to(ctx.dtype) if needs_input else None
+        return grad_x, None, None, None
+
+
+def _norm_forward(module: Any, x: torch.Tensor) -> torch.Tensor:
+    gemma = hasattr(module, "eps")  # Gemma's weights are differences from 1
+    eps = module.eps if gemma else module.variance_epsilon
+    result = _Norm.apply(x, module.weight, 1.0 if gemma else 0.0, eps, compute_dtype(x))
+    assert isinstance(result, torch.Tensor)
+    return result
+
+
+def _mlp_forward(module: Any, x: torch.Tensor) -> Any:
+    gelu = "gelu" in str(module.config.to_dict().get("hidden_activation") or module.config.hidden_act)
+    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), gelu))
+
+
+def _attention_forward(
+    module: Any,
+    hidden_states: torch.Tensor,
+    position_embeddings: tuple[torch.Tensor, torch.Tensor],
+    layout: Sequence[Span],
+    **_more: Any,
+) -> tuple[torch.Tensor, None]:
+    """hidden_states (1, T, H); position_embeddings: (cos, sin), each (1, T, D), their halves equal."""
+    shape = (*hidden_states.shape[:-1], -1, module.head_dim)
+    cos, sin = (angle[0, :, None, : module.head_dim // 2].float() for angle in position_embeddings)
+    query = _Rotation.apply(module.q_proj(hidden_states).view(shape), cos, sin)
+    key = _Rotation.apply(module.k_proj(hidden_states).view(shape), cos, sin)
+    value = module.v_proj(hidden_states).view(shape)
+    attended, _ = segment_attention(
+        module, query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), None,
+        layout=layout, scaling=module.scaling, sliding_window=getattr(module, "sliding_window", None),
+        softcap=getattr(module, "attn_logit_softcapping", None),
+    )  # fmt: skip
+    return module.o_proj(attended.flatten(2)), None
+
+
+def _embedding_forward(module: Any, ids: torch.Tensor) -> Any:
+    return _Embedding.apply(ids, module.weight, module.padding_idx)
+
+
+def _linear_forward(module: Any, x: torch.Tensor) -> Any:
+    return _Linear.apply(x, module.weight, module.bias, compute_dtype(x))
+
+
+def add_gradients_in_place(language_model: Any) -> None:
+    """Lets the gradients of embedding and linear layers go past autograd.
+
+    For one process alone: DDP and FSDP wait for autograd's own gradients.
+    """
+    head = language_model.get_output_embeddings()
+    for module in language_model.modules():
+        if module is head or not any(
+            parameter.requires_grad for parameter in module.parameters(recurse=False)
+        ):
+            continue
+        if type(module) is torch.nn.Embedding:  # Gemma-2 has one of its own, which scales
+            module.forward = MethodType(_embedding_forward, module)
+        elif type(module) is torch.nn.Linear:
+            module.forward = MethodType(_linear_forward, module)
+
+
+def install(language_model: Any, *, own_attention: bool) -> None:
+    """Gives the model's layers these forward passes; `own_attention` also for attention, over segments."""
+    for module in language_model.modules():
+        name = type(module).__name__
+        if name.endswith("RMSNorm"):
+            module.forward = MethodType(_norm_forward, module)
+        elif name.endswith("MLP"):
+            module.forward = MethodType(_mlp_forward, module)
+        elif name.endswith("Attention") and own_attention:
+            module.forward = MethodType(_attention_forward, module)
