@@ -216,7 +216,10 @@ def read_only(bench: Bench, outcome: Outcome) -> None:
 
 
 def two_copies(bench: Bench, outcome: Outcome) -> None:
-    """While a run holds the output (stopped, so that it stays so), a second one is refused; the first ends well."""
+    """While a run holds the output (stopped, so that it stays so), a second one is refused; the first ends well.
+
+    Where the second is there before the first holds anything, it is the first that is refused.
+    """
     chance = bench.chance(outcome.fault)
     for _ in range(max(1, bench.moments // 2)):
         output = bench.new_output("two copies")
@@ -229,13 +232,20 @@ def two_copies(bench: Bench, outcome: Outcome) -> None:
         status, text = finished(bench.step.command(output), bench.log("second"))
         first.send(signal.SIGCONT, group=False)
         complaint = None
-        refused = status == EXIT_BAD_INPUT and "another run" in text
-        if not refused and (status != 0 or (held and bench.step.exclusive)):
+        if not _is_refused(status, text) and (status != 0 or (held and bench.step.exclusive)):
             complaint = f"the second run ends with {status}: {_tail(text)}"
-        first_status = first.wait()
-        if complaint is None and first_status != 0:
-            complaint = f"the first run ends with {first_status}: {_tail(first.output())}"
+        first_status, first_text = first.wait(), first.output()
+        if (
+            complaint is None
+            and first_status != 0
+            and not (status == 0 and _is_refused(first_status, first_text))
+        ):
+            complaint = f"the first run ends with {first_status}: {_tail(first_text)}"
         outcome.count(complaint or bench.differs(output))
+
+
+def _is_refused(status: int, text: str) -> bool:
+    return status == EXIT_BAD_INPUT and "another run" in text
 
 
 def strange_surroundings(bench: Bench, outcome: Outcome) -> None:
