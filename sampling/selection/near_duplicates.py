@@ -40,7 +40,8 @@ class NearDuplicates:
         from datasketch import MinHash
 
         self.settings = settings
-        self._factors, self._terms = MinHash(settings.permutations, seed=1, scheme="affine32").permutations
+        factors, terms = MinHash(settings.permutations, seed=1, scheme="affine32").permutations
+        self._factors, self._terms = factors[:, None], terms[:, None]
         self._index = BandIndex(max(1, settings.permutations // BAND_VALUES))
         self._signatures: list[np.ndarray] = []  # chunks of CHUNK_ROWS signatures, 16 bits of each value
         self._ids: list[str] = []
@@ -49,7 +50,8 @@ class NearDuplicates:
     def signature(self, text: str) -> Signature:
         """The MinHash of a normalised text: the values that MinHash.update_batch gives for its runs."""
         hashes = mixed(shingle_hashes(text, self.settings.shingle_characters))
-        values = (hashes[:, None] * self._factors + self._terms).min(axis=0)
+        # A row a permutation: its minimum is found along the memory.
+        values = (self._factors * hashes + self._terms).min(axis=1)
         return Signature(values, self._index.band_hashes(values))
 
     def find(self, text: str, signature: Signature, *, numbers_count: bool) -> str | None:

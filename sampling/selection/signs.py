@@ -47,12 +47,15 @@ class Signs:
         """The letter runs that the index asks for."""
         return frozenset(self._by_run)
 
-    def candidates(self, text: str, runs: Set[str]) -> list[re.Pattern[str]]:
-        """The patterns that may match, in their order; `runs` are the lower-case text's, from LetterRuns."""
+    def candidates(self, text: str, runs: Set[str], characters: Set[str]) -> list[re.Pattern[str]]:
+        """The patterns that may match, in their order.
+
+        runs: the lower-case text's, from LetterRuns. characters: the text's, perhaps with others.
+        """
         positions = set(self._always)
         for run in runs & self._by_run.keys():
             positions.update(self._by_run[run])
-        for character in self._characters.intersection(text):
+        for character in self._characters & characters:
             for literal, position in self._by_character[character]:
                 if literal in text:
                     positions.add(position)

@@ -7,7 +7,7 @@ hand-labelled prompts.
 
 import re
 from collections.abc import Set
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sampling.selection import topic_patterns
 from sampling.selection.signs import LetterRuns, Signs
@@ -32,6 +32,20 @@ NO_SIGNS = Signs([])
 LETTER_RUNS = LetterRuns(STRONG_CODE, WEAK_CODE, STRONG_CODE_CASED, STRONG_MATH, WEAK_MATH, QUANTITY_QUESTION)
 
 
+class Parts(NamedTuple):
+    """What of a text decides which signs are tried: its letter runs, its characters in both cases."""
+
+    runs: Set[str]
+    characters: Set[str]
+
+
+def characters_of(text: str) -> set[str]:
+    """The characters of a text and those of its lower-case form."""
+    characters = set(text)
+    characters.update(*map(str.lower, characters))
+    return characters
+
+
 def topic_of(text: str) -> Topic | None:
     """The topic that a prompt belongs to; code where it is both, None where it is neither."""
     if len(text) > READ_CHARACTERS:
@@ -39,43 +53,43 @@ def topic_of(text: str) -> Topic | None:
         text = f"{text[:half]}\n{text[-half:]}"
     needed = next(points for length, points in POINTS_NEEDED if len(text) <= length)
     lower = text.lower()
-    runs = LETTER_RUNS.of(lower)
+    parts = Parts(LETTER_RUNS.of(lower), characters_of(text))
     # Asymptote figures of maths problems look like C.
     has_figure = "[asy]" in lower
     without_figures = (FIGURE.sub("", lower), FIGURE.sub("", text)) if has_figure else (lower, text)
-    if _is_code(*without_figures, runs, needed):
+    if _is_code(*without_figures, parts, needed):
         return "code"
-    if is_word_problem(lower, runs) or _points(lower, runs, STRONG_MATH, WEAK_MATH, needed) >= needed:
+    if is_word_problem(lower, parts) or _points(lower, parts, STRONG_MATH, WEAK_MATH, needed) >= needed:
         return "math"
     return None
 
 
-def is_word_problem(lower: str, runs: Set[str]) -> bool:
+def is_word_problem(lower: str, parts: Parts) -> bool:
     """Whether a short text gives at least two numbers and asks for a quantity."""
-    if len(lower) > WORD_PROBLEM_CHARACTERS or not _has(lower, runs, QUANTITY_QUESTION):
+    if len(lower) > WORD_PROBLEM_CHARACTERS or not _has(lower, parts, QUANTITY_QUESTION):
         return False
     return len(NUMBER.findall(lower)) >= 2 and not NOT_A_WORD_PROBLEM.search(lower)
 
 
-def _is_code(lower: str, cased: str, runs: Set[str], needed: int) -> bool:
-    points = _points(lower, runs, STRONG_CODE, WEAK_CODE, needed)
+def _is_code(lower: str, cased: str, parts: Parts, needed: int) -> bool:
+    points = _points(lower, parts, STRONG_CODE, WEAK_CODE, needed)
     if points < needed:
-        points += _points(cased, runs, STRONG_CODE_CASED, NO_SIGNS, needed)
+        points += _points(cased, parts, STRONG_CODE_CASED, NO_SIGNS, needed)
     return points >= needed
 
 
-def _points(text: str, runs: Set[str], strong: Signs, weak: Signs, needed: int) -> int:
+def _points(text: str, parts: Parts, strong: Signs, weak: Signs, needed: int) -> int:
     """Two points for each different strong sign, one for each weak sign; stops counting at `needed`."""
     points = 0
     found: set[str] = set()
-    for pattern in strong.candidates(text, runs):
+    for pattern in strong.candidates(text, parts.runs, parts.characters):
         for match in pattern.finditer(text):
             if match.group() not in found:
                 found.add(match.group())
                 points += STRONG_POINTS
                 if points >= needed:
                     return points
-    for pattern in weak.candidates(text, runs):
+    for pattern in weak.candidates(text, parts.runs, parts.characters):
         if pattern.search(text):
             points += 1
             if points >= needed:
@@ -83,5 +97,5 @@ def _points(text: str, runs: Set[str], strong: Signs, weak: Signs, needed: int) 
     return points
 
 
-def _has(text: str, runs: Set[str], signs: Signs) -> bool:
-    return any(pattern.search(text) for pattern in signs.candidates(text, runs))
+def _has(text: str, parts: Parts, signs: Signs) -> bool:
+    return any(pattern.search(text) for pattern in signs.candidates(text, parts.runs, parts.characters))

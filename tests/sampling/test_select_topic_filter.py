@@ -22,6 +22,7 @@ from sampling.selection.topic_filter import (
     STRONG_MATH,
     WEAK_CODE,
     WEAK_MATH,
+    characters_of,
     topic_of,
 )
 
@@ -116,7 +117,7 @@ def test_looking_for_literals_first_changes_no_outcome() -> None:
     for row in LABELLED:
         for signs in (STRONG_CODE, STRONG_CODE_CASED, WEAK_CODE, STRONG_MATH, WEAK_MATH):
             for text in (row["text"], row["text"].lower()):
-                candidates = signs.candidates(text, LETTER_RUNS.of(text.lower()))
+                candidates = signs.candidates(text, LETTER_RUNS.of(text.lower()), characters_of(text))
                 for pattern in signs.patterns:
                     if pattern.search(text):
                         assert pattern in candidates, (pattern.pattern, text)
