@@ -152,18 +152,12 @@ class SFTRow(msgspec.Struct):
             raise ValueError("messages: must end with an assistant turn")
 
 
-class PreferencePair(msgspec.Struct):
-    """Two answers of one source to one prompt, of which `chosen` is the better."""
+class AnswerPair(msgspec.Struct):
+    """Two answers to one prompt, of which `chosen` is the better."""
 
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
-    prompt_id: str
-    dataset: str
-    domain: Domain
-    source: str
-    chosen_rm_score: float | None = None
-    rejected_rm_score: float | None = None
 
     def __post_init__(self) -> None:
         if not self.prompt or self.prompt[-1].role != "user":
@@ -171,6 +165,17 @@ class PreferencePair(msgspec.Struct):
         for name, answer in (("chosen", self.chosen), ("rejected", self.rejected)):
             if len(answer) != 1 or answer[0].role != "assistant":
                 raise ValueError(f"{name}: must be one assistant turn")
+
+
+class PreferencePair(AnswerPair):
+    """A pair of answers of one source, and where it comes from."""
+
+    prompt_id: str
+    dataset: str
+    domain: Domain
+    source: str
+    chosen_rm_score: float | None = None
+    rejected_rm_score: float | None = None
 
 
 def normalised_text(text: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fusechat.errors import BadInput
 from fusechat.jsonl import read_located
-from fusechat.records import Message
+from fusechat.records import AnswerPair, Message
 from scoring.prefix_batches import PromptGroup, TokenIds
 from scoring.rm_inputs import Encoded, Refused, encode
 
@@ -29,21 +29,6 @@ class RatedRow(msgspec.Struct):
     def __post_init__(self) -> None:
         if len(self.messages) < 2 or self.messages[-1].role != "assistant":
             raise ValueError("messages: must end with an assistant turn that answers a user turn")
-
-
-class PairRow(msgspec.Struct):
-    """Two answers to one prompt, of which `chosen` is the better."""
-
-    prompt: list[Message]
-    chosen: list[Message]
-    rejected: list[Message]
-
-    def __post_init__(self) -> None:
-        if not self.prompt or self.prompt[-1].role != "user":
-            raise ValueError("prompt: must end with a user turn")
-        for name, answer in (("chosen", self.chosen), ("rejected", self.rejected)):
-            if len(answer) != 1 or answer[0].role != "assistant":
-                raise ValueError(f"{name}: must be one assistant turn")
 
 
 @dataclass
@@ -120,7 +105,7 @@ def read_fit_data(
 def _read_pairs(
     data: FitData, files: Sequence[str], tokenizer: Any, max_length: int, kind: str
 ) -> Iterator[tuple[int, int]]:
-    for pair, _ in read_located(files, PairRow):
+    for pair, _ in read_located(files, AnswerPair):
         chosen, rejected = (
             _encode(data, tokenizer, pair.prompt, answer[0].content, max_length, kind)
             for answer in (pair.chosen, pair.rejected)
