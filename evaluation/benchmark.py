@@ -7,7 +7,7 @@ A benchmark is one module in `evaluation/benchmarks/` with
     generating(item, family) -> Generating    sampling settings; family is the model type (llama, qwen2, gemma2 ...)
     score(items, answers, tools) -> list[ItemScore]     how an answer is scored; answers: generations by item_id
     summarise(scores, items) -> Summary       how the score is added up (optional; default: the mean)
-    paired(scores, reference, items) -> dict  the difference to the first model (optional; default: of the means)
+    paired(scores, reference, items) -> dict  the difference to the first model (optional; for a score that is no mean)
     MEAN_LEVELS                               groups whose means are averaged, outermost first (optional; see summary.py)
     NEEDS_JUDGE, REPORT_JUDGE                 whether a judge model is called, and whose scores the report gives
 """
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import msgspec
 
+from evaluation.switches import ChatStyle, Switches
 from fusechat.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ REPORT_ORDER = (
     "alpaca_eval_2", "arena_hard", "mt_bench", "align_bench", "gsm8k", "math", "amc23", "livebench_0831", "mmlu_pro",
     "mmlu_redux", "gpqa_diamond", "humaneval", "mbpp", "livecodebench_2408_2411",
 )  # fmt: skip
-# Those that can be run; the demo's own problems come first.
-KNOWN = ("demo_word_problems", *REPORT_ORDER)
+# Those that can be run: the demo's own problems, the report's, and sets like the report's, never part of its average.
+KNOWN = ("demo_word_problems", *REPORT_ORDER, "math_500", "mmlu", "mmlu_redux_2")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Generating:
     # Prompt and answer together, in tokens: the report's evaluation capped both at 4096.
     max_total_tokens: int = 4096
     # "template": the tokenizer's own. "bare": without the date block or the sentence that it adds by itself.
-    chat_style: Literal["template", "bare"] = "template"
+    chat_style: ChatStyle = "template"
 
 
 class Generation(msgspec.Struct):
@@ -77,7 +78,11 @@ class Generation(msgspec.Struct):
 
 
 class ItemScore(msgspec.Struct):
-    """One line of items/<model>/<benchmark>.jsonl. `score` is null where it is missing, never low instead."""
+    """One line of items/<model>/<benchmark>.jsonl. `score` is null where it is missing, never low instead.
+
+    `dropped`: there is no score either, but the protocol leaves the item out (a judge that contradicts itself), so that
+    it is neither missing nor part of a mean.
+    """
 
     item_id: str
     score: float | None
@@ -86,7 +91,6 @@ class ItemScore(msgspec.Struct):
     reason: str | None = None
     groups: dict[str, str] = {}
     figures: dict[str, float] = {}
-    # The protocol leaves this item out (a judge's text without a rating, say): neither missing nor part of a mean.
     dropped: bool = False
 
 
@@ -107,6 +111,9 @@ class Tools:
     math_timeout_s: float = 5.0
     isolation: str = "auto"
     judge: "Judge | None" = None
+    switches: Switches = field(default_factory=Switches)
+    # The model type that generated the answers, as its generations tell it; empty where they do not.
+    family: str = ""
 
 
 class Benchmark(Protocol):

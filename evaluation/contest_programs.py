@@ -8,9 +8,12 @@ import base64
 import io
 import json
 import pickle
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any, NoReturn
+
+import msgspec
 
 from evaluation.code_runs import Program
 from fusechat.errors import BadInput
@@ -28,6 +31,8 @@ PRELUDE += f"import {', '.join(MODULES)}\nsys.setrecursionlimit(600_000)\n"
 # One test may take 6 s. A sandboxed run of a method makes all calls together; half a minute bounds an endless loop.
 TEST_S, CALLS_S, MEMORY_MB = 6.0, 30.0, 2048
 
+_SOLUTION = re.compile(r"^class Solution\b", re.MULTILINE)
+
 
 class DataOnlyUnpickler(pickle.Unpickler):
     """Unpickles plain data; anything that would call code on loading is refused."""
@@ -41,6 +46,13 @@ def first_fenced_block(text: str) -> str:
     lines = text.split("\n")
     fences = [index for index, line in enumerate(lines) if "```" in line]
     return "\n".join(lines[fences[0] + 1 : fences[1]]) if len(fences) >= 2 else ""
+
+
+def last_fenced_block(text: str) -> str:
+    """The lines between the last two lines with a fence, as LiveCodeBench takes them by now."""
+    lines = text.split("\n")
+    fences = [index for index, line in enumerate(lines) if "```" in line]
+    return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) >= 2 else ""
 
 
 def case_list(text: str) -> list[dict[str, Any]]:
@@ -88,7 +100,12 @@ def metadata_of(row: Mapping[str, Any]) -> str:
 
 
 def contest_program(key: str, code: str, tests: Tests) -> Program:
-    """The program to run, with the limits of contest problems."""
+    """The program to run, with the limits of contest problems.
+
+    A method of the class Solution is named as such: some names of methods (add, gcd) come with the prelude too.
+    """
+    if tests.entry_point and _SOLUTION.search(code):
+        tests = msgspec.structs.replace(tests, entry_point=f"Solution.{tests.entry_point}")
     seconds = min(TEST_S * len(tests.cases or ()), CALLS_S) if tests.cases else TEST_S
     limits = Limits(wall_s=seconds, cpu_s=seconds, load_s=TEST_S, memory_mb=MEMORY_MB)
     return Program(key, code, tests, prelude=PRELUDE, limits=limits)

@@ -1,6 +1,6 @@
 """Benchmark data: files below `--data-root` in the Hub's layout (DIR/org/name/...), else the Hub itself.
 
-Rows are plain dicts. Files may be parquet, JSONL, JSON (a list of rows) or CSV; a dataset that lacks a column that
+Rows are plain dicts. Files may be parquet, JSONL, JSON (a list of rows), CSV or Arrow streams; a dataset that lacks a column that
 the benchmark needs is refused with the names of both.
 """
 
@@ -8,13 +8,14 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evaluation.switches import Switches
 from fusechat.errors import BadInput
 
-SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
+SUFFIXES = (".parquet", ".jsonl", ".json", ".csv", ".arrow")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Sources:
 
     data_root: Path | None = None
     heldout: Path | None = None
+    switches: Switches = field(default_factory=Switches)
 
     def local_folder(self, repository: str) -> Path | None:
         """DATA_ROOT/org/name where it is there."""
@@ -45,6 +47,22 @@ class Sources:
             where = f"{repository} ({config or 'default'}, {split})"
         check_columns(rows, columns, where)
         return rows
+
+    def configs(self, repository: str) -> list[str]:
+        """The names of a dataset's configs: its folders with files of rows where it is local, else the Hub's."""
+        folder = self.local_folder(repository)
+        if folder is not None:
+            return sorted(
+                place.name
+                for place in folder.iterdir()
+                if place.is_dir() and any(path.suffix in SUFFIXES for path in place.iterdir())
+            )
+        from datasets import get_dataset_config_names
+
+        try:
+            return list(get_dataset_config_names(repository))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise not_on_hub(repository, error) from None
 
     def hub_file(self, repository: str, name: str) -> Path:
         """One file of a dataset repository, local or from the Hub; for those that `datasets` cannot load."""
@@ -74,10 +92,15 @@ class Sources:
         try:
             return [dict(row) for row in load_dataset(repository, config, split=split)]
         except (OSError, ValueError, RuntimeError) as error:
-            raise BadInput(
-                f"{repository}: cannot be loaded from the Hub ({type(error).__name__}: "
-                f"{' '.join(str(error).split())[:200]}); give --data-root DIR with {repository} below it"
-            ) from None
+            raise not_on_hub(repository, error) from None
+
+
+def not_on_hub(repository: str, error: Exception) -> BadInput:
+    """What to say of a dataset that the Hub does not give."""
+    return BadInput(
+        f"{repository}: cannot be loaded from the Hub ({type(error).__name__}: "
+        f"{' '.join(str(error).split())[:200]}); give --data-root DIR with {repository} below it"
+    )
 
 
 def split_files(folder: Path, config: str | None, split: str) -> list[Path]:
@@ -89,9 +112,12 @@ def split_files(folder: Path, config: str | None, split: str) -> list[Path]:
             found = sorted(place.glob(f"{split}{suffix}")) or sorted(place.glob(f"{split}-[0-9]*{suffix}"))
             if found:
                 return found
+    # Saved by datasets itself: one split a folder.
+    if config and (found := sorted((folder / config).glob("data-[0-9]*.arrow"))):
+        return found
     name = f"{config}/{split}" if config else split
     raise BadInput(
-        f"{folder}: holds no file {name}*.parquet, .jsonl, .json or .csv; download the dataset again"
+        f"{folder}: holds no file {name}*.parquet, .jsonl, .json, .csv or .arrow; download the dataset again"
     )
 
 
@@ -102,6 +128,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             import pyarrow.parquet
 
             return pyarrow.parquet.read_table(path).to_pylist()
+        if path.suffix == ".arrow":
+            import pyarrow.ipc
+
+            with pyarrow.ipc.open_stream(path) as stream:
+                return stream.read_all().to_pylist()
         if path.suffix == ".csv":
             with path.open(encoding="utf-8", newline="") as file:
                 return list(csv.DictReader(file))

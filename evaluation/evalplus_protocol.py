@@ -18,11 +18,21 @@ from fusechat.records import Tests
 
 # Where a model goes on behind its solution: a main block or a print at the left margin, or the closing fence.
 STOP = ("\n```", "\nif __name__", "\ndef main(", "\nprint(")
+# The report's authors also stopped here, which cuts an answer at its first comment at the left margin.
+COMMENT_STOP = "\n#"
 # Spans that are tried at most to find code that parses in a broken answer.
 MAX_SPANS = 2_000
 
 
-def code_item(task_id: str, prompt: str, entry_point: str, base: Tests, plus: Tests | None) -> Item:
+def code_item(
+    task_id: str,
+    prompt: str,
+    entry_point: str,
+    base: Tests,
+    plus: Tests | None,
+    *,
+    stop_at_comments: bool = False,
+) -> Item:
     """The chat of one task: the request with the task in a fence, the answer opened with a Python fence."""
     instruction, opening = evalplus_sentences()
     request = f"{instruction}\n```\n{prompt.strip()}\n```\n"
@@ -30,13 +40,16 @@ def code_item(task_id: str, prompt: str, entry_point: str, base: Tests, plus: Te
         item_id=task_id,
         messages=({"role": "user", "content": request},),
         prefill=f"{opening}\n```python\n",
-        fields={"entry_point": entry_point, "base": base, "plus": plus},
-    )
+        fields={
+            "entry_point": entry_point, "base": base, "plus": plus,
+            "stop": (*STOP, COMMENT_STOP) if stop_at_comments else STOP,
+        },
+    )  # fmt: skip
 
 
-def greedy_code() -> Generating:
+def greedy_code(item: Item) -> Generating:
     """Greedy, 2048 tokens, stopped where the solution ends."""
-    return Generating(max_tokens=2048, stop=STOP)
+    return Generating(max_tokens=2048, stop=item.fields["stop"])
 
 
 @functools.cache

@@ -7,15 +7,16 @@ goes on where it was. Second turns (MT-Bench) are a second pass of the same engi
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evaluation.benchmark import Benchmark, Generating, Generation, Item
 from evaluation.prompting import Prompter
+from evaluation.switches import ChatStyle
 from fusechat.jsonl import read_jsonl
-from fusechat.model_folder import check_model_folder
 from fusechat.output_file import OutputFile
 from fusechat.progress import Progress
 from fusechat.run_manifest import Manifest
@@ -39,6 +40,9 @@ class Settings:
     max_model_len: int | None
     seed: int
     dtype: str
+    # Switches that change the answers; None where they are the benchmark's own.
+    chat_style: ChatStyle | None = None
+    stop_at_comments: bool | None = None
 
 
 @dataclass
@@ -94,21 +98,28 @@ def items_fingerprint(items: Sequence[Item]) -> str:
     return digest.hexdigest()[:32]
 
 
-def generate(model: Model, works: Sequence[Work], tensor_parallel_size: int = 1) -> None:
-    """Makes the answers that are not there yet; no engine is started where none are missing."""
-    missing = [work for work in works if not work.output.is_complete]
-    if not missing:
-        print(f"{model.name}: all answers are there", flush=True)
-        return
-    check_model_folder(model.path)
+def prepare(models: Sequence[Model], works: Mapping[str, Sequence[Work]]) -> dict[str, Prompter]:
+    """A prompter for each model whose answers are not all there; BadInput for a tokenizer that makes no chats."""
     from fusechat.chat import load_tokenizer
+
+    prompters = {}
+    for model in models:
+        if all(work.output.is_complete for work in works[model.name]):
+            print(f"{model.name}: all answers are there", flush=True)
+        else:
+            prompters[model.name] = Prompter(load_tokenizer(model.path))
+    return prompters
+
+
+def generate(model: Model, works: Sequence[Work], prompter: Prompter, tensor_parallel_size: int = 1) -> None:
+    """Makes the answers that are not there yet, in one engine for all benchmarks."""
     from fusechat.vllm_engine import VLLMEngine
 
-    prompter = Prompter(load_tokenizer(model.path))
+    missing = [work for work in works if not work.output.is_complete]
     family, context = model_family(model.path)
     for work in missing:
         work.generating = {item.item_id: effective(work, item, family) for item in work.items}
-        work.output.manifest.extra["generating"] = fingerprint_of(work.generating)
+        work.output.manifest.extra |= {"generating": fingerprint_of(work.generating), "family": family}
     longest = min(context, max(one.max_total_tokens for work in missing for one in work.generating.values()))
     first = missing[0].settings
     with contextlib.ExitStack() as stack:
@@ -117,12 +128,14 @@ def generate(model: Model, works: Sequence[Work], tensor_parallel_size: int = 1)
             if work.output.done:
                 kept = read_jsonl([work.output.partial], Generation)
                 work.texts.update((one.generation_id, one.text) for one in kept)
+        start = time.monotonic()
         engine = stack.enter_context(
             VLLMEngine(
                 model.path, max_model_len=longest, tensor_parallel_size=tensor_parallel_size,
                 seed=first.seed, dtype=first.dtype,
             )
         )  # fmt: skip
+        print(f"{model.name}: engine started in {time.monotonic() - start:.1f} s", flush=True)
         total = sum(len(work.ids()) for work in missing)
         done = sum(len(work.output.done) for work in missing)
         with Progress(total, unit="answers", description=f"generate {model.name}", initial=done) as progress:
@@ -193,6 +206,8 @@ def effective(work: Work, item: Item, family: str) -> Generating:
         changes["max_tokens"] = work.settings.max_tokens
     if work.settings.max_model_len is not None:
         changes["max_total_tokens"] = work.settings.max_model_len
+    if work.settings.chat_style is not None:
+        changes["chat_style"] = work.settings.chat_style
     return Generating(**{**how.__dict__, **changes})
 
 

@@ -1,7 +1,8 @@
 """A judge model behind an OpenAI-compatible chat server, with every answer kept on disk.
 
 Answers are appended to judgments/<model>/<benchmark>.jsonl, keyed by a hash of the request, so that no call is paid for
-twice. A call that fails for good is missing, never a low score. The key comes from OPENAI_API_KEY.
+twice; the later of two lines counts. A call that fails for good, and a reply that is empty or a refusal, is missing,
+never a low score. The key comes from OPENAI_API_KEY.
 """
 
 import concurrent.futures
@@ -9,7 +10,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,21 @@ class Judge:
         if self.path.exists():
             self.known = read_judgments(self.path)
 
-    def ask_all(self, questions: Sequence[Question], description: str) -> list[Judgment | None]:
-        """The judgment of each question; None where the call failed or, without settings, was never made."""
+    def ask_all(
+        self,
+        questions: Sequence[Question],
+        description: str,
+        is_usable: Callable[[Judgment], bool] | None = None,
+    ) -> list[Judgment | None]:
+        """The judgment of each question; None where the call failed or, without settings, was never made.
+
+        A kept judgment that is not usable is asked for once more.
+        """
         ids = [question_id(question, self.judge_model) for question in questions]
         missing = {
-            key: question for key, question in zip(ids, questions, strict=True) if key not in self.known
+            key: question
+            for key, question in zip(ids, questions, strict=True)
+            if key not in self.known or (is_usable is not None and not is_usable(self.known[key]))
         }
         if missing and self.settings is not None:
             self._call(missing, self.settings, description)
@@ -197,23 +208,40 @@ def call(
             except (ValueError, KeyError, IndexError, TypeError):
                 reason = "judge: an answer of another form"
                 continue
-        reason = f"judge: HTTP {response.status_code}"
+        reason = f"judge: HTTP {response.status_code}{error_text(response)}"
         if response.status_code < 500 and response.status_code not in RETRIED_STATUS:
             break
     raise CallFailed(reason)
 
 
+def error_text(response: Any) -> str:
+    """What the server says of an error, in brackets; nothing where it says nothing."""
+    try:
+        message = " ".join(str(response.json()["error"]["message"]).split())
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f" ({message[:100]})" if message else ""
+
+
 def parse_answer(answer: Any, wants_logprobs: bool) -> tuple[str, dict[str, float] | None]:
-    """Text and, where asked for, the first token's alternatives. A refusal without text is an empty text."""
+    """Text and, where asked for, the first token's alternatives.
+
+    Raises CallFailed for a reply without them: an empty one and a refusal are no judgment.
+    """
     choice = answer["choices"][0]
-    text = choice["message"].get("content") or ""
+    message = choice["message"]
+    text = message.get("content") or ""
     if not isinstance(text, str):
         raise TypeError("content")
+    if message.get("refusal"):
+        raise CallFailed("judge: refused to answer")
     if not wants_logprobs:
+        if not text.strip():
+            raise CallFailed("judge: an empty answer")
         return text, None
     content = (choice.get("logprobs") or {}).get("content") or []
     if not content:
-        return text, {}
+        raise CallFailed("judge: an answer without log probabilities")
     return text, {str(one["token"]): float(one["logprob"]) for one in content[0]["top_logprobs"]}
 
 

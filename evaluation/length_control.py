@@ -66,80 +66,127 @@ def plain_win_rate(preferences: Sequence[float | None]) -> WinRate:
     return WinRate(statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values)), len(values))
 
 
+class LengthControl:
+    """The controlled win rate of one model, and what it would be had its items been drawn otherwise.
+
+    Items stand in the baseline file's order.
+    """
+
+    def __init__(
+        self,
+        preferences: Sequence[float | None],
+        baseline_lengths: Sequence[int],
+        model_lengths: Sequence[int],
+        gamed: Sequence[GamedRow],
+    ) -> None:
+        import numpy as np
+
+        difficulty = {row.index: row.difficulty for row in gamed}
+        unknown = sorted(set(range(len(preferences))) - set(difficulty))
+        if unknown:
+            raise BadInput(
+                f"df_gamed.csv has no difficulty for index {unknown[0]} ({len(unknown)} in all); "
+                "are these the instructions of AlpacaEval in their order?"
+            )
+        values = [preference_value(preference) for preference in preferences]
+        self.judged = [index for index, value in enumerate(values) if value is not None]
+        self.difficulties = np.array([difficulty[index] for index in range(len(values))])
+        self.differences = np.array(
+            [baseline_lengths[index] - model_lengths[index] for index in self.judged], dtype=float
+        )
+        self.gamed_features = np.array([[math.tanh(row.std_delta_len), row.difficulty, 0.0] for row in gamed])
+        self.labels = np.array(
+            [row.preference for row in gamed] + [(values[index] or 0.0) - 1 for index in self.judged]
+        )
+        self.inverse_penalty: float | None = None
+
+    def shares(self, counts: Any = None) -> Any:
+        """The predicted share of each item in percent, length set aside; `counts`: how often each item was drawn.
+
+        The penalty is chosen once, for the items as they are.
+        """
+        import numpy as np
+
+        drawn = np.ones(len(self.judged)) if counts is None else counts[self.judged].astype(float)
+        mean = np.average(self.differences, weights=drawn)
+        variance = (drawn * (self.differences - mean) ** 2).sum() / (drawn.sum() - 1)
+        # Answers all as much longer as each other tell nothing about length.
+        spread = math.sqrt(variance) or 1.0
+        own = [
+            np.tanh(self.differences / spread),
+            self.difficulties[self.judged],
+            np.ones(len(self.judged)),
+        ]
+        features = np.vstack([self.gamed_features, np.column_stack(own)])
+        weights = np.concatenate([np.full(len(self.gamed_features), GAMED_WEIGHT), drawn])
+        if self.inverse_penalty is None:
+            self.inverse_penalty = choose_penalty(features, self.labels, weights)
+        coefficients = fit_soft_labels(features, self.labels, weights, self.inverse_penalty)
+        return 100 / (1 + np.exp(-(self.difficulties * coefficients[1] + coefficients[2])))
+
+    def rate(self, counts: Any) -> float | None:
+        """The controlled win rate of items drawn so often; None where fewer than two of them are judged."""
+        if counts[self.judged].sum() < 2:
+            return None
+        return float((self.shares(counts) * counts).sum() / counts.sum())
+
+
 def length_controlled_win_rate(
     preferences: Sequence[float | None],
     baseline_lengths: Sequence[int],
     model_lengths: Sequence[int],
     gamed: Sequence[GamedRow],
-) -> tuple[WinRate, list[float]]:
-    """The controlled win rate and its share of each item (percent); items in the baseline file's order."""
+) -> WinRate:
+    """The controlled win rate over all items, in the baseline file's order; n is how many are judged."""
+    control = LengthControl(preferences, baseline_lengths, model_lengths, gamed)
+    shares = control.shares()
+    return WinRate(
+        float(shares.mean()), float(shares.std(ddof=1) / math.sqrt(len(shares))), len(control.judged)
+    )
+
+
+def doubled(features: Any, labels: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Every row twice: as a 1 with weight w y, and as a 0 with weight w (1 - y)."""
     import numpy as np
 
-    difficulty = {row.index: row.difficulty for row in gamed}
-    unknown = sorted(set(range(len(preferences))) - set(difficulty))
-    if unknown:
-        raise BadInput(
-            f"df_gamed.csv has no difficulty for index {unknown[0]} ({len(unknown)} in all); "
-            "are these the instructions of AlpacaEval in their order?"
-        )
-    values = [preference_value(preference) for preference in preferences]
-    judged = [index for index, value in enumerate(values) if value is not None]
-    differences = np.array([baseline_lengths[index] - model_lengths[index] for index in judged], dtype=float)
-    spread = (
-        differences.std(ddof=1) or 1.0
-    )  # answers all as much longer as each other tell nothing about length
-    model_features = np.column_stack(
-        [
-            np.tanh(differences / spread),
-            [difficulty[index] for index in judged],
-            np.ones(len(judged)),
-        ]
+    classes = np.concatenate([np.ones(len(labels)), np.zeros(len(labels))])
+    return (
+        np.vstack([features, features]),
+        classes,
+        np.concatenate([weights * labels, weights * (1 - labels)]),
     )
-    gamed_features = np.array([[math.tanh(row.std_delta_len), row.difficulty, 0.0] for row in gamed])
-    features = np.vstack([gamed_features, model_features])
-    labels = np.array([row.preference for row in gamed] + [(values[index] or 0.0) - 1 for index in judged])
-    weights = np.array([GAMED_WEIGHT] * len(gamed) + [1.0] * len(judged))
-    coefficients = fit_soft_labels(features, labels, weights)
-    everywhere = np.array([[0.0, difficulty[index], 1.0] for index in range(len(values))])
-    shares = 100 / (1 + np.exp(-(everywhere @ coefficients)))
-    rate = WinRate(float(shares.mean()), float(shares.std(ddof=1) / math.sqrt(len(shares))), len(judged))
-    return rate, [float(share) for share in shares]
 
 
-def fit_soft_labels(features: Any, labels: Any, weights: Any) -> Any:
-    """L1 logistic regression on labels between 0 and 1; the penalty is chosen by grouped cross-validation.
-
-    Every row enters twice, as a 1 with weight w y and as a 0 with weight w (1 - y); both copies are in one fold.
-    """
+def fit_soft_labels(features: Any, labels: Any, weights: Any, inverse_penalty: float) -> Any:
+    """L1 logistic regression without intercept on labels between 0 and 1."""
     import warnings
 
-    import numpy as np
     from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(
+        C=inverse_penalty, l1_ratio=1.0, solver="liblinear", fit_intercept=False, random_state=123
+    )
+    rows, classes, row_weights = doubled(features, labels, weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(rows, classes, sample_weight=row_weights).coef_[0]
+
+
+def choose_penalty(features: Any, labels: Any, weights: Any) -> float:
+    """The inverse penalty with the lowest weighted log loss in cross-validation; both copies of a row are in one fold."""
+    import numpy as np
     from sklearn.model_selection import GroupKFold
 
-    rows = len(labels)
-    doubled = np.vstack([features, features])
-    classes = np.concatenate([np.ones(rows), np.zeros(rows)])
-    doubled_weights = np.concatenate([weights * labels, weights * (1 - labels)])
-    groups = np.concatenate([np.arange(rows), np.arange(rows)])
-
-    def fitted(inverse_penalty: float, chosen: Any) -> Any:
-        model = LogisticRegression(
-            C=inverse_penalty, l1_ratio=1.0, solver="liblinear", fit_intercept=False, random_state=123
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return model.fit(doubled[chosen], classes[chosen], sample_weight=doubled_weights[chosen])
-
+    groups = np.concatenate([np.arange(len(labels)), np.arange(len(labels))])
     candidates = np.logspace(-4, 4, 10)
     losses = np.zeros((FOLDS, len(candidates)))
-    for fold, (train, validation) in enumerate(GroupKFold(FOLDS).split(doubled, classes, groups)):
-        held = np.unique(groups[validation])
+    for fold, (train, validation) in enumerate(GroupKFold(FOLDS).split(groups, groups=groups)):
+        # The first copies, then the second ones, as in the whole.
+        kept, held = (np.unique(groups[rows]) for rows in (train, validation))
         for position, inverse_penalty in enumerate(candidates):
-            logits = features[held] @ fitted(inverse_penalty, train).coef_[0]
-            probability = np.clip(1 / (1 + np.exp(-logits)), 1e-15, 1 - 1e-15)
+            coefficients = fit_soft_labels(features[kept], labels[kept], weights[kept], inverse_penalty)
+            probability = np.clip(1 / (1 + np.exp(-(features[held] @ coefficients))), 1e-15, 1 - 1e-15)
             soft = labels[held]
             loss = -(soft * np.log(probability) + (1 - soft) * np.log(1 - probability))
             losses[fold, position] = float(np.mean(weights[held] * loss))
-    best = candidates[int(np.argmin(losses.mean(axis=0)))]
-    return fitted(best, np.arange(2 * rows)).coef_[0]
+    return float(candidates[int(np.argmin(losses.mean(axis=0)))])

@@ -67,12 +67,18 @@ class Grade(NamedTuple):
 
 
 def grade(
-    solutions: Iterable[tuple[Key, str, str]], workers: int = 1, timeout_s: float = 5.0
+    solutions: Iterable[tuple[Key, str, str]],
+    workers: int = 1,
+    timeout_s: float = 5.0,
+    percent_factor: bool = False,
 ) -> dict[Key, Grade]:
-    """Grades (key, solution text, gold answer) by key; a comparison that does not end is None with its reason."""
+    """Grades (key, solution text, gold answer) by key; a comparison that does not end is None with its reason.
+
+    With `percent_factor` the gold answer times 100 or divided by 100 is right too, as in the Qwen2.5-Math evaluation.
+    """
     written = {key: (find_answer(text), gold) for key, text, gold in solutions}
     grades = {}
-    with AnswerChecker(workers, timeout_s) as checker:
+    with AnswerChecker(workers, timeout_s, percent_factor=percent_factor) as checker:
         pairs = ((key, answer, gold) for key, (answer, gold) in written.items())
         for key, comparison in checker.compare_all(pairs):
             extracted = normalise_answer(written[key][0])
@@ -85,7 +91,7 @@ def score_maths(
 ) -> list[ItemScore]:
     """1 for the gold answer, else 0; a comparison that does not end counts 0 and keeps its reason."""
     solutions = ((item.item_id, answers[item.item_id][0].text, item.gold) for item in items)
-    grades = grade(solutions, tools.workers, tools.math_timeout_s)
+    grades = grade(solutions, tools.workers, tools.math_timeout_s, tools.switches.percent_factor)
     scores = []
     for item in items:
         one = grades[item.item_id]

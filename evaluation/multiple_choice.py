@@ -69,9 +69,14 @@ def choice_item(
     )
 
 
-def greedy_choice(max_total_tokens: int = 4096) -> Generating:
-    """Greedy, 2048 tokens, stopped before the model asks itself another question."""
-    return Generating(max_tokens=2048, stop=("Question:",), max_total_tokens=max_total_tokens)
+def greedy_choice(family: str, max_total_tokens: int = 4096) -> Generating:
+    """Greedy, 2048 tokens, stopped before the model asks itself another question; no system message for Qwen."""
+    return Generating(
+        max_tokens=2048,
+        stop=("Question:",),
+        max_total_tokens=max_total_tokens,
+        chat_style="bare" if family.startswith("qwen") else "template",
+    )
 
 
 def extract_letter(text: str) -> str | None:

@@ -14,6 +14,12 @@ def extract_rating(judgment: str) -> float | None:
     return float(match.group(1)) if match else None
 
 
+def rating_on_scale(judgment: str) -> float | None:
+    """The rating that a judge was asked for now; one above 10 is none."""
+    rating = extract_rating(judgment)
+    return rating if rating is not None and rating <= 10 else None
+
+
 def means_by_turn(ratings: Iterable[tuple[int, float | None]]) -> dict[str, float]:
     """Mean rating of all turns and of each one; missing ratings are left out."""
     there = [(turn, rating) for turn, rating in ratings if rating is not None]

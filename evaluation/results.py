@@ -1,7 +1,8 @@
 """Score the generations of models, and put scores, errors and differences together as scores.json holds them."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from evaluation.benchmark import REPORT_ORDER, Benchmark, Generation, Item, Item
 from evaluation.generating import Model, generation_id
 from evaluation.judge import Judge, JudgeSettings
 from evaluation.summary import mean_summary, paired_difference
+from evaluation.switches import Switches
+from fusechat.errors import BadInput
 from fusechat.jsonl import read_jsonl
 from fusechat.output_file import encode_line, write_atomically
 from fusechat.run_manifest import library_versions
@@ -27,6 +30,7 @@ class ScoringSettings:
     seed: int
     judge_model: str | None
     judge: JudgeSettings | None  # None: only judgments that are kept already
+    switches: Switches
 
 
 @dataclass
@@ -48,10 +52,11 @@ def judge_of(one: Loaded, model: Model, settings: ScoringSettings) -> Judge | No
 
 def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[ItemScore]:
     """Scores a model's generations of one benchmark and writes the scored items."""
-    tools = Tools(
-        workers=settings.workers, isolation=settings.isolation, judge=judge_of(one, model, settings)
-    )
     path = settings.output_dir / "generations" / model.name / f"{one.name}.jsonl"
+    tools = Tools(
+        workers=settings.workers, isolation=settings.isolation, judge=judge_of(one, model, settings),
+        switches=settings.switches, family=recorded_family(path),
+    )  # fmt: skip
     answers: dict[str, list[Generation]] = {}
     if path.exists():
         for generation in read_jsonl([path], Generation):
@@ -70,6 +75,15 @@ def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[It
     ]
     write_atomically(settings.output_dir / "items" / model.name / f"{one.name}.jsonl", b"".join(lines))
     return scores
+
+
+def recorded_family(generations: Path) -> str:
+    """The model type that made the generations, from what is written beside them; empty where nothing is."""
+    try:
+        record = json.loads(Path(f"{generations}.run.json").read_text(encoding="utf-8"))
+        return str(record["settings"].get("family") or "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
 
 
 def item_line(item: Item, score: ItemScore, generations: Sequence[Generation]) -> dict[str, Any]:
@@ -101,10 +115,11 @@ def assemble(
         first = scores[one.name][models[0].name]
         entries = {model.name: entry_of(one, scores[one.name][model.name]) for model in models}
         for model in models[1:]:
-            difference = difference_of(one, scores[one.name][model.name], first)
             both = (entries[model.name], entries[models[0].name])
-            complete = all(entry["score"] is not None for entry in both)
-            entries[model.name]["difference_to_first"] = difference if complete else None
+            complete = all(entry["complete"] for entry in both)
+            entries[model.name]["difference_to_first"] = (
+                difference_of(one, scores[one.name][model.name], first) if complete else None
+            )
         benchmarks[one.name] = {"title": one.module.TITLE, "scale": one.module.SCALE, "models": entries}
     return {
         "models": [model.name for model in models],
@@ -118,6 +133,11 @@ def assemble(
             one.name: asked
             for one in loaded
             if (asked := getattr(one.module, "REPORT_JUDGE", settings.judge_model)) != settings.judge_model
+        },
+        "switches": {
+            name: value
+            for name, value in asdict(settings.switches).items()
+            if value != getattr(Switches(), name)
         },
         "libraries": library_versions(),
     }
@@ -145,23 +165,32 @@ def averages(benchmarks: Mapping[str, Any], models: Sequence[Model]) -> dict[str
 
 
 def entry_of(one: Loaded, scores: Sequence[ItemScore]) -> dict[str, Any]:
-    """Score of one model on one benchmark; none where an item is missing."""
-    missing = [score for score in scores if score.score is None]
+    """Score of one model on one benchmark; none where an item is missing, or where no item is left."""
+    missing = [score for score in scores if score.score is None and not score.dropped]
+    dropped = sum(score.dropped for score in scores)
     entry: dict[str, Any] = {
-        "score": None, "standard_error": None, "n": len(scores), "n_missing": len(missing), "complete": not missing,
-        "missing": [f"{score.item_id}: {score.reason}" for score in missing[:5]], "breakdown": {},
+        "score": None, "standard_error": None, "n": len(scores), "n_missing": len(missing), "n_dropped": dropped,
+        "complete": False, "missing": [f"{score.item_id}: {score.reason}" for score in missing[:5]], "breakdown": {},
     }  # fmt: skip
-    if not missing:
-        summarise = getattr(one.module, "summarise", None)
+    if missing:
+        return entry
+    summarise = getattr(one.module, "summarise", None)
+    try:
+        if dropped == len(scores):
+            raise BadInput(f"all {dropped} items are left out: {scores[0].reason}")
         summary = summarise(scores, one.items) if summarise else mean_summary(scores, one.module.SCALE)
-        entry.update(score=summary.score, standard_error=summary.standard_error, breakdown=summary.breakdown)
-    return entry
+    except BadInput as error:
+        return {**entry, "missing": [str(error)]}
+    entry.update(complete=True, score=summary.score, standard_error=summary.standard_error)
+    return {**entry, "breakdown": summary.breakdown}
 
 
 def incomplete(results: dict[str, Any]) -> list[str]:
     """`<benchmark> of <model>: <k> of <n> items missing` for each that has no score."""
     return [
         f"{name} of {model}: {one['n_missing']} of {one['n']} items missing ({'; '.join(one['missing'][:2])})"
+        if one["n_missing"]
+        else f"{name} of {model}: {'; '.join(one['missing'])}"
         for name, entry in results["benchmarks"].items()
         for model, one in entry["models"].items()
         if not one["complete"]

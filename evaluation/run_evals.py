@@ -21,10 +21,11 @@ from typing import Any, Literal
 from evaluation.benchmark import KNOWN, REPORT_ORDER, load_benchmark
 from evaluation.dataset_files import Sources
 from evaluation.downloads import download, download_models
-from evaluation.generating import Model, Settings, Work, generate, plan_work
+from evaluation.generating import Model, Settings, Work, generate, plan_work, prepare
 from evaluation.judge import JudgeSettings
 from evaluation.plots import draw
 from evaluation.results import Loaded, ScoringSettings, assemble, incomplete, score_items
+from evaluation.switches import FIRST_DAY, LAST_DAY, Switches, chat_styles, check_window
 from evaluation.tables import latex_table, markdown_table
 from fusechat.command_line import StepArgs, parse_args, run
 from fusechat.errors import BadInput
@@ -81,11 +82,32 @@ class Args(StepArgs):
     """Tries of a failing call of the judge."""
     judge_wait: float = 10.0
     """Seconds between two tries."""
+    judge_timeout: float = 300.0
+    """Seconds that one call may take."""
+    unrated: Literal["missing", "drop", "minus-one"] = "missing"
+    """What a judge's text without a rating or verdict is: missing, so that the benchmark has no score and the same
+    command asks again; or left out of the mean and counted, as published tables do; or in align_bench a rating of -1,
+    as in the authors' table (elsewhere left out)."""
+    chat_style: list[str] = field(default_factory=list)
+    """BENCHMARK=template or BENCHMARK=bare: the tokenizer's chat template as it is, or without what it adds by itself
+    (Llama-3.1's date block, Qwen-2.5's system sentence). Default: bare for maths, for alpaca_eval_2 and arena_hard of
+    Llama, for mmlu, mmlu_pro and gpqa_diamond of Qwen; else template."""
+    stop_at_comments: bool = False
+    """humaneval, mbpp: also stop an answer at a # at the left margin."""
+    percent_factor: bool = False
+    """Maths: the gold answer times 100 or divided by 100 is right too."""
+    lcb_first_day: str = FIRST_DAY
+    """livecodebench_2408_2411: first day of the window."""
+    lcb_last_day: str = LAST_DAY
+    """livecodebench_2408_2411: last day of the window, included."""
+    lcb_fence: Literal["first", "last"] = "first"
+    """livecodebench_2408_2411: whether the program stands in the first or, as in LiveCodeBench by now, the last fence."""
 
 
 def evaluate(args: Args) -> dict[str, Any]:
     """Generates what is missing, scores everything, writes the tables; returns the content of scores.json."""
     check_numbers(args)
+    switches_of(args)
     models = named_models(args)
     # All of the data is read before the first model is loaded: a missing dataset shows at once.
     loaded = [load_items(name, args) for name in dict.fromkeys(args.benchmarks)]
@@ -104,12 +126,14 @@ def generate_and_score(args: Args, models: Sequence[Model], loaded: Sequence[Loa
     for model in models:
         for work in works[model.name]:
             check_finished(work, rescore=args.rescore)
+    # A tokenizer without chat template shows before the first engine starts.
+    prompters = {} if args.rescore else prepare(models, works)
     tracker = start_tracking(
         args.report_to, step="evaluate", name=args.run_name, config={**vars(args)}, directory=args.output_dir
     )
-    if not args.rescore:
-        for model in models:
-            generate(model, works[model.name], args.tensor_parallel_size)
+    for model in models:
+        if model.name in prompters:
+            generate(model, works[model.name], prompters[model.name], args.tensor_parallel_size)
     scoring = scoring_settings(args)
     scores = {one.name: {model.name: score_items(one, model, scoring) for model in models} for one in loaded}
     results = {**assemble(scoring, loaded, models, scores), "compare_report": args.compare_report}
@@ -125,6 +149,7 @@ def generate_and_score(args: Args, models: Sequence[Model], loaded: Sequence[Loa
 
 def fetch(args: Args) -> None:
     """Everything that a machine without a network needs, below --data-root; then each benchmark is read from there."""
+    switches_of(args)
     if args.data_root is None:
         raise BadInput("--download-only: needs --data-root DIR, the folder to fetch to")
     names = list(dict.fromkeys(args.benchmarks))
@@ -140,11 +165,33 @@ def check_numbers(args: Args) -> None:
     """Refuses impossible numbers, all of them at once."""
     wrong = [
         f"--{name.replace('_', '-')} {value}: must be 1 or more"
-        for name in ("limit", "max_tokens", "max_model_len", "workers", "tensor_parallel_size")
+        for name in (
+            "limit",
+            "max_tokens",
+            "max_model_len",
+            "workers",
+            "tensor_parallel_size",
+            "judge_concurrency",
+            "judge_tries",
+        )
         if (value := getattr(args, name)) is not None and value < 1
     ]
+    if not args.judge_timeout > 0:
+        wrong.append(f"--judge-timeout {args.judge_timeout}: must be above 0")
+    if not args.judge_wait >= 0:
+        wrong.append(f"--judge-wait {args.judge_wait}: must be 0 or more")
     if wrong:
         raise BadInput("; ".join(wrong))
+
+
+def switches_of(args: Args) -> Switches:
+    """The switches that the flags name; BadInput for a benchmark, style or day that is none."""
+    check_window(args.lcb_first_day, args.lcb_last_day)
+    return Switches(
+        chat_style=chat_styles(args.chat_style, KNOWN), stop_at_comments=args.stop_at_comments,
+        percent_factor=args.percent_factor, code_fence=args.lcb_fence, first_day=args.lcb_first_day,
+        last_day=args.lcb_last_day, unrated=args.unrated,
+    )  # fmt: skip
 
 
 def named_models(args: Args) -> list[Model]:
@@ -175,7 +222,7 @@ def named_models(args: Args) -> list[Model]:
 def load_items(name: str, args: Args) -> Loaded:
     """A benchmark's module and its items, cut to the limit."""
     module = load_benchmark(name)
-    items = module.load(Sources(data_root=args.data_root, heldout=args.heldout))
+    items = module.load(Sources(args.data_root, args.heldout, switches_of(args)))
     ids = [item.item_id for item in items]
     if len(set(ids)) != len(ids):
         twice = next(item_id for item_id in ids if ids.count(item_id) > 1)
@@ -187,7 +234,8 @@ def plan(model: Model, one: Loaded, args: Args) -> Work:
     """The generations of one benchmark for one model."""
     settings = Settings(
         benchmark=one.name, limit=args.limit, max_tokens=args.max_tokens, max_model_len=args.max_model_len,
-        seed=args.seed, dtype=args.dtype,
+        seed=args.seed, dtype=args.dtype, chat_style=switches_of(args).chat_style.get(one.name),
+        stop_at_comments=True if args.stop_at_comments and one.name in ("humaneval", "mbpp") else None,
     )  # fmt: skip
     path = args.output_dir / "generations" / model.name / f"{one.name}.jsonl"
     known_model = None if args.rescore else model.path
@@ -203,9 +251,9 @@ def check_finished(work: Work, rescore: bool) -> None:
         earlier = json.loads(work.output.sidecar.read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError):
         return
-    ignored = {"generating", "limit"} | (
-        {"model", "max_tokens", "max_model_len", "seed", "dtype"} if rescore else set()
-    )
+    ignored = {"generating", "family", "limit"}
+    if rescore:
+        ignored |= {"model", "max_tokens", "max_model_len", "seed", "dtype", "chat_style", "stop_at_comments"}
     now = {name: value for name, value in work.output.manifest.settings().items() if name not in ignored}
     differences = differing_settings({name: earlier[name] for name in earlier if name not in ignored}, now)
     if differences:
@@ -229,11 +277,12 @@ def scoring_settings(args: Args) -> ScoringSettings:
     judge = None
     if args.judge_model and args.judge_base_url and not args.rescore:
         judge = JudgeSettings(
-            args.judge_model, args.judge_base_url, args.judge_concurrency, args.judge_tries, args.judge_wait
-        )
+            args.judge_model, args.judge_base_url, args.judge_concurrency, args.judge_tries, args.judge_wait,
+            args.judge_timeout,
+        )  # fmt: skip
     return ScoringSettings(
         output_dir=args.output_dir, workers=args.workers, isolation=args.isolation, limit=args.limit, seed=args.seed,
-        judge_model=args.judge_model, judge=judge,
+        judge_model=args.judge_model, judge=judge, switches=switches_of(args),
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from evaluation.benchmark import ItemScore, Summary
 
 # Two-sided 95 % of the normal distribution.
 Z_95 = 1.959964
+BOOTSTRAP_ROUNDS, BOOTSTRAP_SEED = 1_000, 42
 
 
 class NestedMean(NamedTuple):
@@ -109,3 +110,46 @@ def paired_difference(
         "more_than_noise": abs(mean) > half,
         "n": len(differences),
     }
+
+
+def bootstrap_difference(
+    rate: Callable[[Any], float | None],
+    reference_rate: Callable[[Any], float | None],
+    items: int,
+    rounds: int = BOOTSTRAP_ROUNDS,
+) -> dict[str, Any] | None:
+    """Difference of two models' rates that are no plain means, with its 95 % interval from drawing items again.
+
+    A rate gets how often each item was drawn, (items,), the same for both models; None is a draw that has no rate.
+    """
+    import numpy as np
+
+    def difference(counts: Any) -> float | None:
+        ours, theirs = rate(counts), reference_rate(counts)
+        return None if ours is None or theirs is None else ours - theirs
+
+    whole = difference(np.ones(items, dtype=np.int64)) if items > 1 else None
+    if whole is None:
+        return None
+    draws = np.random.default_rng(BOOTSTRAP_SEED).multinomial(items, [1 / items] * items, size=rounds)
+    drawn = [value for value in map(difference, draws) if value is not None]
+    low, high = (float(bound) for bound in np.percentile(drawn, [2.5, 97.5]))
+    return {
+        "difference": whole,
+        "interval_95": [low, high],
+        "more_than_noise": not low <= 0 <= high,
+        "n": items,
+    }
+
+
+def ratio(numerators: Sequence[float], denominators: Sequence[float], scale: float = 1.0) -> Any:
+    """For bootstrap_difference: scale times the sum of one over the sum of the other, over the items drawn."""
+    import numpy as np
+
+    above, below = np.array(numerators, dtype=float), np.array(denominators, dtype=float)
+
+    def rate(counts: Any) -> float | None:
+        total = float(counts @ below)
+        return scale * float(counts @ above) / total if total else None
+
+    return rate

@@ -52,6 +52,15 @@ def notes(results: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"Only the first {results['limit']} items of each benchmark: these are no benchmark scores."
         )
+    lines += [
+        f"Left out of {name} of {model}: {one['n_dropped']} of {one['n']} items, on which the judge gave no verdict."
+        for name, entry in results["benchmarks"].items()
+        for model, one in entry["models"].items()
+        if one.get("n_dropped")
+    ]
+    if results.get("switches"):
+        chosen = ", ".join(f"{name} {value}" for name, value in results["switches"].items())
+        lines.append(f"Switches: {chosen}.")
     if results.get("judge"):
         lines.append(f"Judge: {results['judge']}. Scores under another judge are not comparable.")
         others = results["other_judges"].items()
@@ -84,7 +93,7 @@ def latex(text: str) -> str:
 def score_cell(entry: Mapping[str, Any]) -> str:
     """`42.1 ± 3.5`, or what is missing."""
     if entry["score"] is None:
-        return f"incomplete ({entry['n_missing']} missing)"
+        return f"incomplete ({entry['n_missing']} missing)" if entry["n_missing"] else "incomplete"
     error = entry["standard_error"]
     return f"{entry['score']:.1f}" + (f" ± {error:.1f}" if error is not None else "")
 

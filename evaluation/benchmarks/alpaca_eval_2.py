@@ -2,7 +2,8 @@
 
 Data: DATA_ROOT/tatsu-lab/alpaca_eval (alpaca_eval_gpt4_baseline.json, df_gamed.csv) or the Hub; the judge's prompt is
 alpaca_eval_clf.txt in that folder, or that of the alpaca_eval package. The judge answers with one token, m or M; the
-preference is the share of their probabilities. Which answer is shown first is a coin flip that the item decides.
+preference is the share of their probabilities; a judge that names neither leaves the item missing. Which answer is shown
+first is a coin flip that the item decides.
 `score_published` scores the annotations.json of other models.
 """
 
@@ -20,11 +21,13 @@ from evaluation.dataset_files import Sources, check_columns, read_rows
 from evaluation.downloads import GitHubFiles, HubFiles
 from evaluation.judge import Judgment, Question, fill
 from evaluation.length_control import (
+    LengthControl,
     gamed_rows,
     length_controlled_win_rate,
     plain_win_rate,
     preference_value,
 )  # fmt: skip
+from evaluation.summary import bootstrap_difference
 from fusechat.errors import BadInput
 
 TITLE = "AlpacaEval-2"
@@ -33,6 +36,8 @@ NEEDS_JUDGE = True
 REPORT_JUDGE = "gpt-4-1106-preview"
 REPOSITORY = "tatsu-lab/alpaca_eval"
 PROMPT_FILE = "evaluators_configs/alpaca_eval_clf_gpt4_turbo/alpaca_eval_clf.txt"
+# Each draw is a fit of its own.
+PAIRED_ROUNDS = 200
 DOWNLOADS = (
     HubFiles(REPOSITORY, ("alpaca_eval_gpt4_baseline.json", "df_gamed.csv")),
     GitHubFiles(REPOSITORY, "cd543a149df89434d8a54582c0151c0b945c3d20", (f"src/alpaca_eval/{PROMPT_FILE}",)),
@@ -132,7 +137,9 @@ def score(
     outputs = {item.item_id: answers[item.item_id][0].text for item in items}
     differing = [item for item in items if outputs[item.item_id] != item.fields["baseline"]]
     questions = {item.item_id: question_of(item, outputs[item.item_id]) for item in differing}
-    judgments = dict(zip(questions, judge.ask_all(list(questions.values()), "judge"), strict=True))
+    is_strict = tools.switches.unrated == "missing"
+    asked = judge.ask_all(list(questions.values()), "judge", names_one if is_strict else None)
+    judgments = dict(zip(questions, asked, strict=True))
     scores = []
     for item in items:
         groups = dict(item.fields["groups"])
@@ -145,21 +152,48 @@ def score(
                 continue
             preference = preference_of(judgment, model_is_first(item.item_id))
         details: dict[str, Any] = {"preference": preference, "length": len(outputs[item.item_id])}
-        # Where the judge named neither answer, the item is half won in paired differences and left out elsewhere.
-        share = 0.5 if preference is None else preference - 1
-        scores.append(ItemScore(item.item_id, share, details, groups=groups))
+        one = ItemScore(item.item_id, None, details, groups=groups)
+        if preference is None:
+            one.reason, one.dropped = (
+                "the judge named neither answer (--unrated drop leaves it out)",
+                not is_strict,
+            )
+        else:
+            one.score = preference - 1
+        scores.append(one)
     return scores
+
+
+def names_one(judgment: Judgment) -> bool:
+    """Whether the judge named one of the answers."""
+    return preference_of(judgment, first_is_model=True) is not None
+
+
+def length_control(scores: Sequence[ItemScore], items: Sequence[Item]) -> LengthControl:
+    """The controlled win rate of scored items."""
+    return LengthControl(
+        [score.extracted["preference"] for score in scores],
+        [len(item.fields["baseline"]) for item in items],
+        [score.extracted["length"] for score in scores],
+        items[0].fields["gamed"],
+    )
+
+
+def paired(
+    scores: Sequence[ItemScore], reference: Sequence[ItemScore], items: Sequence[Item]
+) -> dict[str, Any] | None:
+    """Difference of the controlled win rates; drawing items again fits both models' rates again."""
+    ours, theirs = length_control(scores, items), length_control(reference, items)
+    return bootstrap_difference(ours.rate, theirs.rate, len(items), rounds=PAIRED_ROUNDS)
 
 
 def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
     """Length-controlled win rate; the plain one beside it."""
     preferences = [score.extracted["preference"] for score in scores]
-    if all(preference is None for preference in preferences):
-        raise BadInput("alpaca_eval_2: the judge named no answer at all; does its server give logprobs?")
     lengths = [score.extracted["length"] for score in scores]
     baseline_lengths = [len(item.fields["baseline"]) for item in items]
     plain = plain_win_rate(preferences)
-    rate, _ = length_controlled_win_rate(preferences, baseline_lengths, lengths, items[0].fields["gamed"])
+    rate = length_controlled_win_rate(preferences, baseline_lengths, lengths, items[0].fields["gamed"])
     breakdown = {
         "plain win rate": plain.value,
         "plain win rate, standard error": plain.standard_error,
@@ -214,7 +248,7 @@ def score_published(
     preferences = [None if row is None else oriented_preference(row, baseline) for row in rows]
     lengths = [(0, 0) if row is None else oriented_lengths(row, baseline) for row in rows]
     plain = plain_win_rate(preferences)
-    rate, _ = length_controlled_win_rate(
+    rate = length_controlled_win_rate(
         preferences, [first for first, _ in lengths], [second for _, second in lengths], difficulties
     )
     missing = len(preferences) - plain.n

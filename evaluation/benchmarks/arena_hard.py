@@ -2,7 +2,8 @@
 
 Data: the repository lmarena/arena-hard-auto below DATA_ROOT (data/arena-hard-v0.1/question.jsonl, .../model_answer/
 gpt-4-0314.jsonl, config/judge_config.yaml). Greedy, no system message. Game 1 shows the baseline as A, game 2 as B; a
-strong verdict counts three battles. A game without any label is asked about once more; one with two labels is dropped.
+strong verdict counts three battles. A game without any label is asked about once more, and is missing if that gives none;
+one with two labels is dropped.
 `score_published` scores published battles, `score_judgments` published judgments.
 """
 
@@ -15,8 +16,9 @@ from evaluation.battles import BattleRate, Winner, battles_of, closed_form, extr
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
 from evaluation.downloads import GitHubFiles
-from evaluation.judge import Judge, Question, fill
+from evaluation.judge import Judge, Judgment, Question, fill, question_id
 from evaluation.published_battles import published_rates
+from evaluation.summary import bootstrap_difference, ratio
 from fusechat.command_line import read_yaml
 from fusechat.errors import BadInput
 
@@ -116,48 +118,61 @@ def score(
     if judge is None:
         raise BadInput("arena_hard: needs --judge-model and --judge-base-url")
     questions = [question_of(item, answers[item.item_id][0].text, side) for item in items for side in SIDES]
-    texts = ask(judge, questions)
+    is_strict = tools.switches.unrated == "missing"
+    texts = ask(judge, questions, is_strict)
     scores = []
     for position, item in enumerate(items):
         games = texts[2 * position : 2 * position + 2]
         if None in games:
-            reason = judge.why_missing(questions[2 * position + games.index(None)])
+            reason = why_no_text(judge, questions[2 * position + games.index(None)])
             scores.append(ItemScore(item.item_id, None, reason=reason))
             continue
-        labels = [extract_label(text or "")[0] for text in games]
+        verdicts = [extract_label(text or "") for text in games]
+        labels = [label for label, _ in verdicts]
         battles = [one for label, side in zip(labels, SIDES, strict=True) for one in battles_of(label, side)]
-        # Without a usable verdict the item has no battle, and counts as half won in paired differences only.
-        share = closed_form(battles) / 100 if battles else 0.5
-        scores.append(ItemScore(item.item_id, share, {"labels": labels, "battles": battles}))
+        one = ItemScore(item.item_id, None, {"labels": labels, "battles": battles})
+        if is_strict and any(has_none for _, has_none in verdicts):
+            one.reason = "the judge gave no verdict label (--unrated drop leaves it out)"
+        elif battles:
+            one.score = closed_form(battles) / 100
+        else:
+            one.reason, one.dropped = "no game has one known verdict", True
+        scores.append(one)
     return scores
 
 
-def ask(judge: Judge, questions: Sequence[Question]) -> list[str | None]:
+def ask(judge: Judge, questions: Sequence[Question], is_strict: bool) -> list[str | None]:
     """The judge's texts; where one has no label, the judge is asked to go on, once."""
     judgments = judge.ask_all(questions, "judge")
     texts = [judgment.text if judgment else None for judgment in judgments]
     unclear = [index for index, text in enumerate(texts) if text is not None and extract_label(text)[1]]
-    followed = [
-        replace(
-            questions[index],
-            messages=(
-                *questions[index].messages,
-                {"role": "assistant", "content": texts[index] or ""},
-                {"role": "user", "content": AGAIN},
-            ),
-        )
-        for index in unclear
-    ]
-    for index, judgment in zip(unclear, judge.ask_all(followed, "judge again"), strict=True):
+    followed = [follow_up(questions[index], texts[index] or "") for index in unclear]
+    again = judge.ask_all(followed, "judge again", has_label if is_strict else None)
+    for index, judgment in zip(unclear, again, strict=True):
         texts[index] = None if judgment is None else f"{texts[index]}\n{judgment.text}"
     return texts
+
+
+def has_label(judgment: Judgment) -> bool:
+    """Whether the judge gave a verdict label, or several."""
+    return not extract_label(judgment.text)[1]
+
+
+def follow_up(question: Question, text: str) -> Question:
+    """The request to go on behind a text without a label."""
+    more = ({"role": "assistant", "content": text}, {"role": "user", "content": AGAIN})
+    return replace(question, messages=(*question.messages, *more))
+
+
+def why_no_text(judge: Judge, question: Question) -> str:
+    """Why a game has no text: its call failed, or the one that asks to go on."""
+    first = judge.known.get(question_id(question, judge.judge_model))
+    return judge.why_missing(question if first is None else follow_up(question, first.text))
 
 
 def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
     """Win rate over all battles; half of the bootstrap interval's width over 1.96 stands for the standard error."""
     battles: list[Winner] = [one for score in scores for one in score.extracted["battles"]]
-    if not battles:
-        raise BadInput("arena_hard: no game has a verdict; is the judge able to follow its instructions?")
     rate = win_rate(battles)
     low, high = rate.interval_95
     games = [label for score in scores for label in score.extracted["labels"]]
@@ -168,6 +183,21 @@ def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
         "games dropped": float(games.count(None)),
     }
     return Summary(rate.value, (high - low) / 2 / 1.96, breakdown)
+
+
+def paired(
+    scores: Sequence[ItemScore], reference: Sequence[ItemScore], items: Sequence[Item]
+) -> dict[str, Any] | None:
+    """Difference of the win rates over weighted battles; items are drawn again with all of their battles."""
+    ours, theirs = weighted_rate(scores), weighted_rate(reference)
+    return bootstrap_difference(ours, theirs, len(items))
+
+
+def weighted_rate(scores: Sequence[ItemScore]) -> Any:
+    """The win rate in percent of the items drawn, as a function of how often each was."""
+    battles = [score.extracted["battles"] for score in scores]
+    won = [games.count("model") + games.count("tie") / 2 for games in battles]
+    return ratio(won, [len(games) for games in battles], SCALE)
 
 
 def score_published(

@@ -61,4 +61,4 @@ def original_items(sources: Sources) -> list[Item]:
 
 def generating(item: Item, family: str) -> Generating:
     """Greedy; prompt and answer together may take 8192 tokens here."""
-    return greedy_choice(max_total_tokens=8192)
+    return greedy_choice(family, max_total_tokens=8192)

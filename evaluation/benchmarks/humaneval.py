@@ -37,7 +37,12 @@ def load(sources: Sources) -> list[Item]:
         corrected = plus.get(row["task_id"])
         prompt = corrected["prompt"] if corrected else row["prompt"]
         plus_tests = check_tests(corrected) if corrected else None
-        items.append(code_item(row["task_id"], prompt, row["entry_point"], check_tests(row), plus_tests))
+        items.append(
+            code_item(
+                row["task_id"], prompt, row["entry_point"], check_tests(row), plus_tests,
+                stop_at_comments=sources.switches.stop_at_comments,
+            )
+        )  # fmt: skip
     return items
 
 
@@ -76,4 +81,4 @@ def helpers(prompt: str, entry_point: str) -> str:
 
 def generating(item: Item, family: str) -> Generating:
     """Greedy, the answer opened with a fence."""
-    return greedy_code()
+    return greedy_code(item)

@@ -14,16 +14,21 @@ from typing import Any
 
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Tools
 from evaluation.code_runs import Program, run_programs
-from evaluation.contest_programs import contest_program, contest_tests, first_fenced_block
+from evaluation.contest_programs import (
+    contest_program,
+    contest_tests,
+    first_fenced_block,
+    last_fenced_block,
+)  # fmt: skip
 from evaluation.dataset_files import Sources, check_columns, iterate_rows
 from evaluation.downloads import GitHubFiles, HubFiles
 from evaluation.published_texts import assigned_text, text_beginning
+from evaluation.switches import FIRST_DAY, LAST_DAY
 from fusechat.errors import BadInput
 
 TITLE = "LiveCodeBench 2408-2411"
 SCALE = 100.0
-FIRST_DAY, LAST_DAY = "2024-08-01", "2024-11-30"
-PROBLEMS = 223
+PROBLEMS = 223  # in the report's window
 PARTS = ("test.jsonl", "test2.jsonl", "test3.jsonl", "test4.jsonl", "test5.jsonl", "test6.jsonl")
 SAMPLES = 10
 REPOSITORY, TWIN = "livecodebench/code_generation_lite", "lighteval/code_generation_lite"
@@ -55,12 +60,14 @@ class Wording:
 
 def load(sources: Sources) -> list[Item]:
     """The window's problems in the data's order."""
-    rows = [row for row in all_rows(sources) if in_window(row["contest_date"])]
+    first_day, last_day = sources.switches.first_day, sources.switches.last_day
+    rows = [row for row in all_rows(sources) if in_window(row["contest_date"], first_day, last_day)]
     if not rows:
         raise BadInput(
-            f"livecodebench: no problem from {FIRST_DAY} to {LAST_DAY}; releases 5 and later have them"
+            f"livecodebench: no problem from {first_day} to {last_day}; release 5 has those up to 2025-01, release 6 later ones"
         )
-    if len(rows) != PROBLEMS:
+    is_the_reports = (first_day, last_day) == (FIRST_DAY, LAST_DAY)
+    if is_the_reports and len(rows) != PROBLEMS:
         print(
             f"note: livecodebench: {len(rows)} problems in the window; release 5 has {PROBLEMS}", flush=True
         )
@@ -134,11 +141,12 @@ def score(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
     """Share of the samples that pass all tests."""
+    program_of = last_fenced_block if tools.switches.code_fence == "last" else first_fenced_block
     codes = {
         one.generation_id: code
         for item in items
         for one in answers[item.item_id]
-        if (code := first_fenced_block(one.text)).strip()
+        if (code := program_of(one.text)).strip()
     }
 
     def programs() -> Iterator[Program]:

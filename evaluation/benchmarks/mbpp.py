@@ -23,17 +23,20 @@ score = score_code
 def load(sources: Sources) -> list[Item]:
     """The tasks in the data's order; their ids have gaps."""
     columns = ("task_id", "code", "prompt", "test_imports", "test_list", "test")
-    return [item_of(row) for row in sources.rows("evalplus/mbppplus", split="test", columns=columns)]
+    rows = sources.rows("evalplus/mbppplus", split="test", columns=columns)
+    return [item_of(row, sources.switches.stop_at_comments) for row in rows]
 
 
-def item_of(row: dict[str, Any]) -> Item:
+def item_of(row: dict[str, Any], stop_at_comments: bool) -> Item:
     """One task."""
     entry_point = tested_function(row)
     setup = "\n".join(row["test_imports"])
     docstring = f'"""\n{row["prompt"].strip()}\n{row["test_list"][0].strip()}\n"""'
     base = Tests(asserts=list(row["test_list"]), setup=setup, entry_point=entry_point)
     plus = Tests(asserts=[row["test"]], setup=setup, entry_point=entry_point) if row["test"] else None
-    return code_item(f"Mbpp/{row['task_id']}", docstring, entry_point, base, plus)
+    return code_item(
+        f"Mbpp/{row['task_id']}", docstring, entry_point, base, plus, stop_at_comments=stop_at_comments
+    )
 
 
 def tested_function(row: dict[str, Any]) -> str:
@@ -52,4 +55,4 @@ def tested_function(row: dict[str, Any]) -> str:
 
 def generating(item: Item, family: str) -> Generating:
     """Greedy, the answer opened with a fence."""
-    return greedy_code()
+    return greedy_code(item)

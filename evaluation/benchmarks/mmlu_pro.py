@@ -40,4 +40,4 @@ def load(sources: Sources) -> list[Item]:
 
 def generating(item: Item, family: str) -> Generating:
     """Greedy; a long prompt leaves less room for the answer."""
-    return greedy_choice()
+    return greedy_choice(family)

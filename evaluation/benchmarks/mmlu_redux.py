@@ -1,7 +1,8 @@
 """MMLU-redux, 2,778 re-annotated MMLU questions; the answer is a JSON object with a letter, as in ZeroEval.
 
-Data: WildEval/ZeroEval (config mmlu-redux, split test); the right choice is given by its text. The request is
-ZeroEval's where its template is below DATA_ROOT, else in words of our own. Score: share of right letters; no answer is wrong.
+Data: WildEval/ZeroEval (config mmlu-redux, split test), whose right choice is given by its text; where only
+DATA_ROOT/edinburgh-dawg/mmlu-redux is there, the set is built from it by ZeroEval's rule. The request is ZeroEval's where
+its template is below DATA_ROOT, else in words of our own. Score: share of right letters; no answer is wrong.
 """
 
 import json
@@ -20,6 +21,8 @@ from fusechat.errors import BadInput
 TITLE = "MMLU-redux"
 SCALE = 100.0
 REPOSITORY, TEMPLATE = "WildEval/ZeroEval", "src/templates/MCQA.py"
+ORIGIN = "edinburgh-dawg/mmlu-redux"
+QUESTIONS = 2_778
 DOWNLOADS = (
     HubFiles(REPOSITORY, ("mmlu-redux/*",)),
     GitHubFiles(REPOSITORY, "8c1485edf12c6efb5f69135a562927c5ad484059", (TEMPLATE,)),
@@ -38,35 +41,75 @@ _BOXED = re.compile(r"boxed\{(?:\\text\{)?([^{}]*)\}")
 
 def load(sources: Sources) -> list[Item]:
     """Questions in the data's order."""
-    columns = ("id", "question", "choices", "correct_answer")
-    rows = sources.rows(REPOSITORY, config="mmlu-redux", split="test", columns=columns)
     folder = sources.local_folder(REPOSITORY)
-    has_template = folder is not None and (folder / TEMPLATE).is_file()
-    request = assigned_text(folder / TEMPLATE, "MCQA") if folder is not None and has_template else OWN_REQUEST
-    return [item_of(row, request) for row in rows]
+    if (folder is None or not (folder / "mmlu-redux").is_dir()) and sources.local_folder(ORIGIN):
+        rows = corrected_rows(sources, ORIGIN)
+    else:
+        columns = ("id", "question", "choices", "correct_answer")
+        rows = sources.rows(REPOSITORY, config="mmlu-redux", split="test", columns=columns)
+    if len(rows) != QUESTIONS:
+        print(f"note: mmlu_redux: {len(rows)} questions; the published set has {QUESTIONS:,}", flush=True)
+    request = request_of(sources)
+    return [item_of(row, request, "mmlu_redux") for row in rows]
 
 
-def item_of(row: dict[str, Any], request: str) -> Item:
+def corrected_rows(sources: Sources, repository: str) -> list[dict[str, Any]]:
+    """The re-annotated questions that have one right choice, in ZeroEval's layout.
+
+    Questions without a fault keep their key; a wrong key is replaced where its correction is a letter; all others
+    (several right choices, none, an unclear question) are left out.
+    """
+    columns = ("question", "choices", "answer", "error_type", "correct_answer")
+    rows = []
+    for config in sources.configs(repository):
+        for index, row in enumerate(sources.rows(repository, config=config, split="test", columns=columns)):
+            choices, letter = list(row["choices"]), str(row["correct_answer"])
+            if row["error_type"] == "ok":
+                right = int(row["answer"])
+            elif row["error_type"] == "wrong_groundtruth" and letter in LETTERS[: len(choices)]:
+                right = LETTERS.index(letter)
+            else:
+                continue
+            rows.append(
+                {
+                    "id": f"{config}#{index}", "question": row["question"], "choices": choices,
+                    "correct_answer": choices[right], "config": config,
+                }
+            )  # fmt: skip
+    if not rows:
+        raise BadInput(f"{repository}: holds no question with one right choice; download the dataset again")
+    return rows
+
+
+def request_of(sources: Sources) -> str:
+    """ZeroEval's request where its template is there, else our own."""
+    folder = sources.local_folder(REPOSITORY)
+    if folder is None or not (folder / TEMPLATE).is_file():
+        return OWN_REQUEST
+    return assigned_text(folder / TEMPLATE, "MCQA")
+
+
+def item_of(row: dict[str, Any], request: str, prefix: str) -> Item:
     """One question; BadInput where the right text is not among the choices."""
     choices = [str(choice) for choice in row["choices"]]
     if str(row["correct_answer"]) not in choices:
-        raise BadInput(f"WildEval/ZeroEval: {row['id']}: correct_answer is not among its choices")
+        raise BadInput(f"{prefix}: {row['id']}: correct_answer is not among its choices")
     lines = "".join(f"- ({letter}) {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
     text = fill(request, {"question": row["question"], "choices": lines})
     gold = LETTERS[choices.index(str(row["correct_answer"]))]
     groups = {"subject": str(row["config"])} if row.get("config") else {}
     return Item(
-        f"mmlu_redux-{row['id']}", ({"role": "user", "content": text},), gold=gold, fields={"groups": groups}
+        f"{prefix}-{row['id']}", ({"role": "user", "content": text},), gold=gold, fields={"groups": groups}
     )
 
 
 def generating(item: Item, family: str) -> Generating:
-    """Greedy, up to the context's end. The family is kept for the extraction of Llama's boxed answers."""
+    """Greedy, up to the context's end."""
     return Generating(max_tokens=4096)
 
 
-def extract_answer(text: str) -> str | None:
-    """`answer` of the first complete {...}, else of the text by pattern, else a box at the very end."""
+def extract_answer(text: str, reads_box: bool) -> str | None:
+    """`answer` of the first complete {...}, else of the text by pattern, else, for some, a box at the very end."""
     group = first_braces(text)
     if group is not None:
         try:
@@ -77,7 +120,7 @@ def extract_answer(text: str) -> str | None:
             return str(value)
     if match := _QUOTED_ANSWER.search(text) or _BARE_ANSWER.search(text):
         return match.group(1)
-    if "boxed" in text[-30:] and (match := _BOXED.search(text[-60:])):
+    if reads_box and "boxed" in text[-30:] and (match := _BOXED.search(text[-60:])):
         return match.group(1)
     return None
 
@@ -96,10 +139,13 @@ def first_braces(text: str) -> str | None:
 def score(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
-    """Right where the answer is the letter, or holds the letter with a closing bracket behind it."""
+    """Right where the answer is the letter, or holds the letter with a closing bracket behind it.
+
+    ZeroEval reads a box of Llama models only.
+    """
     scores = []
     for item in items:
-        answer = extract_answer(answers[item.item_id][0].text)
+        answer = extract_answer(answers[item.item_id][0].text, reads_box=tools.family == "llama")
         right = answer is not None and (answer.strip() == item.gold or f"{item.gold})" in answer)
         reason = None if answer else "no answer found"
         scores.append(

@@ -3,7 +3,8 @@
 Data: the repository lm-sys/FastChat below DATA_ROOT (fastchat/llm_judge/data: mt_bench/question.jsonl,
 mt_bench/reference_answer/gpt-4.jsonl, judge_prompts.jsonl), and the corrected reference answers of fanqiwan/FuseAI
 where they are there. The judge sees reference answers for maths, reasoning and
-coding; the second turn is rated with the whole conversation before it. A text without a rating is left out.
+coding; the second turn is rated with the whole conversation before it. A text without a rating makes its question
+missing, or, by --unrated drop, is left out.
 `score_published` scores the judgments of other models.
 """
 
@@ -14,9 +15,9 @@ from typing import Any
 from evaluation.benchmark import Generating, Generation, Item, ItemScore, Summary, Tools
 from evaluation.dataset_files import Sources, check_columns, read_rows
 from evaluation.downloads import GitHubFiles
-from evaluation.judge import Question, fill
-from evaluation.ratings import extract_rating, means_by_turn
-from evaluation.summary import standard_error
+from evaluation.judge import Judgment, Question, fill
+from evaluation.ratings import extract_rating, means_by_turn, rating_on_scale
+from evaluation.summary import bootstrap_difference, ratio, standard_error
 from fusechat.errors import BadInput
 
 TITLE = "MT-Bench"
@@ -133,7 +134,8 @@ def score(
     for item in items:
         by_turn = {one.turn: one.text for one in answers[item.item_id]}
         questions += questions_of(item, by_turn[0], by_turn[1])
-    judgments = judge.ask_all(questions, "judge")
+    is_strict = tools.switches.unrated == "missing"
+    judgments = judge.ask_all(questions, "judge", is_rated if is_strict else None)
     scores = []
     for position, item in enumerate(items):
         pair = judgments[2 * position : 2 * position + 2]
@@ -141,14 +143,35 @@ def score(
             failed = questions[2 * position + (0 if pair[0] is None else 1)]
             scores.append(ItemScore(item.item_id, None, reason=judge.why_missing(failed)))
             continue
-        ratings = [extract_rating(judgment.text) for judgment in pair if judgment]
+        ratings = [rating_on_scale(judgment.text) for judgment in pair if judgment]
         known = [rating for rating in ratings if rating is not None]
-        # An item whose two texts hold no rating takes part with the scale's middle in paired differences only.
-        share = sum(known) / len(known) / 10 if known else 0.5
-        scores.append(
-            ItemScore(item.item_id, share, {"ratings": ratings}, groups={"category": item.fields["category"]})
-        )
+        groups = {"category": item.fields["category"]}
+        one = ItemScore(item.item_id, None, {"ratings": ratings}, groups=groups)
+        if known and (len(known) == 2 or not is_strict):
+            one.score = sum(known) / len(known) / 10
+        else:
+            one.reason = f"the judge's text on turn {1 + ratings.index(None)} holds no rating from 0 to 10 (--unrated drop leaves it out)"
+            one.dropped = not is_strict
+        scores.append(one)
     return scores
+
+
+def is_rated(judgment: Judgment) -> bool:
+    """Whether the judge's text holds a rating."""
+    return rating_on_scale(judgment.text) is not None
+
+
+def paired(
+    scores: Sequence[ItemScore], reference: Sequence[ItemScore], items: Sequence[Item]
+) -> dict[str, Any] | None:
+    """Difference of the means over all ratings; questions are drawn again with both of their turns."""
+    return bootstrap_difference(mean_rating(scores), mean_rating(reference), len(items))
+
+
+def mean_rating(scores: Sequence[ItemScore]) -> Any:
+    """The mean rating of the questions drawn, as a function of how often each was."""
+    rated = [[rating for rating in score.extracted["ratings"] if rating is not None] for score in scores]
+    return ratio([sum(ratings) for ratings in rated], [len(ratings) for ratings in rated])
 
 
 def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
@@ -159,10 +182,6 @@ def summarise(scores: Sequence[ItemScore], items: Sequence[Item]) -> Summary:
         for turn, rating in enumerate(score.extracted["ratings"], start=1)
         if rating is not None
     ]
-    if not rated:
-        raise BadInput(
-            "mt_bench: no text of the judge holds a rating; is it able to follow its instructions?"
-        )
     means = means_by_turn((turn, rating) for turn, rating, _ in rated)
     for category in sorted({category for _, _, category in rated}):
         values = [rating for _, rating, other in rated if other == category]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.benchmark import KNOWN, Generation, Item, Tools, load_benchmark
+from evaluation.benchmark import KNOWN, REPORT_ORDER, Generation, Item, Tools, load_benchmark
 from evaluation.dataset_files import Sources
 from evaluation.evalplus_protocol import evalplus_sentences, longest_parsing_span, needed_code, solution_of
 from evaluation.multiple_choice import extract_letter
@@ -138,10 +138,69 @@ def test_mmlu_redux_reads_the_letter_from_json_or_from_what_is_left_of_it(hub: P
         ('```json\n{"reasoning": "a\nb", "answer": "B) red"}\n```', 1.0),
         ('{"reasoning": "cut "quotes" here", "answer": "B"}', 1.0),
         ('{"reasoning": "no", "answer": "C"}', 0.0),
-        ("so it is $\\boxed{B}$", 1.0),
         ("B", 0.0),
     ]:
         assert module.score(items, answered(items, text), Tools())[0].score == right, text
+    # A box is an answer of Llama models only.
+    boxed = answered(items, "so it is $\\boxed{B}$")
+    by_family = [module.score(items, boxed, Tools(family=name))[0].score for name in ("llama", "qwen2", "")]
+    assert by_family == [1.0, 0.0, 0.0]
+
+
+def test_mmlu_redux_is_built_from_the_re_annotated_set_where_only_that_is_there(
+    write_jsonl: Callable[[str, Iterable[Any]], Path], tmp_path: Path
+) -> None:
+    """Kept: the faultless one with its key (B), the wrong key with a letter as its correction (D). Not kept: a correction
+    in words, a letter that is no choice, several right choices."""
+    choices = ["dog", "red", "six", "up"]
+    kinds = [("ok", None), ("wrong_groundtruth", "D"), ("wrong_groundtruth", "up"), ("wrong_groundtruth", "F"),
+             ("multiple_correct_answers", "A")]  # fmt: skip
+    rows = [
+        {"question": "Q", "choices": choices, "answer": 1, "error_type": kind, "correct_answer": correction}
+        for kind, correction in kinds
+    ]
+    for name, module in (("mmlu-redux", "mmlu_redux"), ("mmlu-redux-2.0", "mmlu_redux_2")):
+        write_jsonl(f"hub/edinburgh-dawg/{name}/anatomy/test-00000-of-00001.jsonl", rows)
+        write_jsonl(f"hub/edinburgh-dawg/{name}/README.md", ["no rows"])
+        items = load_benchmark(module).load(Sources(data_root=tmp_path / "hub"))
+        assert [(item.item_id, item.gold) for item in items] == [
+            (f"{module}-anatomy#0", "B"), (f"{module}-anatomy#1", "D"),
+        ]  # fmt: skip
+        assert items[0].fields["groups"] == {"subject": "anatomy"}
+    # The request is ZeroEval's where only its template is there; the folder alone is no ready set.
+    template = tmp_path / "hub" / "WildEval" / "ZeroEval" / "src" / "templates" / "MCQA.py"
+    template.parent.mkdir(parents=True)
+    template.write_text('MCQA = """Ask {question} of {choices}"""\n', encoding="utf-8")
+    (first, _) = load_benchmark("mmlu_redux").load(Sources(data_root=tmp_path / "hub"))
+    assert first.messages[0]["content"].startswith("Ask Q of - (A) dog")
+
+
+def test_arrow_files_are_read_as_datasets_saves_them(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = [{"question": "Q", "choices": ["a", "b"], "answer": 0, "error_type": "ok", "correct_answer": None}]
+    folder = tmp_path / "edinburgh-dawg" / "mmlu-redux-2.0" / "virology"
+    datasets.Dataset.from_list(rows).save_to_disk(folder)
+    (item,) = load_benchmark("mmlu_redux_2").load(Sources(data_root=tmp_path))
+    assert (item.item_id, item.gold) == ("mmlu_redux_2-virology#0", "A")
+
+
+def test_mmlu_and_math_500_are_sets_of_their_own(
+    write_jsonl: Callable[[str, Iterable[Any]], Path], tmp_path: Path
+) -> None:
+    question = {"question": "Q", "subject": "virology", "choices": ["a", "b", "c", "d"], "answer": 2}
+    write_jsonl("hub/cais/mmlu/all/test-00000-of-00001.jsonl", [question])
+    (item,) = load_benchmark("mmlu").load(Sources(data_root=tmp_path / "hub"))
+    assert item.gold == "C" and "C. c" in item.messages[0]["content"]
+    (scored,) = load_benchmark("mmlu").score([item], answered([item], "The best answer is C."), Tools())
+    assert (scored.score, scored.groups) == (1.0, {"subject": "virology"})
+    problem = {
+        "problem": "P", "solution": "s", "answer": "\\frac{1}{2}", "subject": "Algebra", "level": 3, "unique_id": "u/1.json",
+    }  # fmt: skip
+    write_jsonl("hub/HuggingFaceH4/MATH-500/test.jsonl", [problem])
+    (item,) = load_benchmark("math_500").load(Sources(data_root=tmp_path / "hub"))
+    (scored,) = load_benchmark("math_500").score([item], answered([item], "\\boxed{0.5}"), Tools())
+    assert (scored.score, scored.groups) == (1.0, {"level": "Level 3", "type": "Algebra"})
+    assert {"mmlu", "math_500", "mmlu_redux_2"} <= set(KNOWN) - set(REPORT_ORDER)
 
 
 def test_gpqa_items_are_private_and_the_original_is_shuffled_the_same_way_each_time(

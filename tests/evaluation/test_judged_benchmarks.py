@@ -232,7 +232,7 @@ def test_mt_bench_means_turns_and_leaves_out_texts_without_a_rating(
         "single-math-v1-multi-turn": "I cannot rate this.",
     }
     judge.reply = lambda body: {"content": replies[body["messages"][0]["content"]]}
-    result = run_judged(run_script, tmp_path, "mt_bench", judge.url)
+    result = run_judged(run_script, tmp_path, "mt_bench", judge.url, "--unrated", "drop")
     assert result.returncode == 0, result.stderr
     scored = entry(tmp_path, "mt_bench")
     assert scored["score"] == 6
@@ -268,11 +268,16 @@ def test_align_bench_gives_reasoning_half_of_the_weight(
         "无",
     ]
     judge.reply = lambda body: {"content": replies[int(body["messages"][0]["content"].split("问 ")[1][0])]}
-    result = run_judged(run_script, tmp_path, "align_bench", judge.url)
+    result = run_judged(run_script, tmp_path, "align_bench", judge.url, "--unrated", "drop")
     assert result.returncode == 0, result.stderr
     scored = entry(tmp_path, "align_bench")
-    assert scored["score"] == 6
+    assert scored["score"] == 6 and scored["n_dropped"] == 1
     assert scored["breakdown"]["texts without a rating"] == 1
+    assert scored["breakdown"]["of these with full-width marks"] == 0
+    # By the authors' table a text without a rating is -1: understanding (9 - 1) / 2 = 4, language (7 + 4) / 2 = 5.5.
+    low = run_judged(run_script, tmp_path, "align_bench", judge.url, "--unrated", "minus-one", "--rescore")
+    assert low.returncode == 0 and entry(tmp_path, "align_bench")["score"] == pytest.approx(4.75)
+    assert "Switches: unrated minus-one." in (tmp_path / "out" / "scores.md").read_text(encoding="utf-8")
     assert "数学计算|1. d1: one\n2. d2: two\n{k}|问 0|r|mine 0 {x}" in {
         body["messages"][0]["content"] for body in judge.bodies
     }
