@@ -14,7 +14,6 @@ _COLUMNS = {
     "qwen": {"base": (33.2, 50.7, 8.4, 7.5, 91.7, 75.0, 52.5, 35.4, 54.1, 75.1, 34.9, 85.4, 80.2, 15.8)},
     "gemma": {"base": (51.1, 40.8, 8.5, 7.0, 88.5, 49.6, 20.0, 31.6, 50.5, 72.8, 39.4, 67.1, 75.1, 11.9)},
 }
-TARGETS = tuple(_COLUMNS)
 
 
 def report_columns(target: str) -> dict[str, dict[str, float]]:

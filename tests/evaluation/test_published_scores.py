@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from evaluation.battles import battles_of, bradley_terry, closed_form, extract_label
-from evaluation.benchmarks import alpaca_eval_2, arena_hard, livecodebench_2408_2411, mt_bench
+from evaluation.benchmarks import align_bench, alpaca_eval_2, arena_hard, livecodebench_2408_2411, mt_bench
 from evaluation.benchmarks.livecodebench_2408_2411 import in_window
 from evaluation.contest_programs import first_fenced_block
 from evaluation.length_control import plain_win_rate
@@ -234,6 +234,40 @@ def test_mt_bench_leaves_out_judgments_without_a_rating_and_means_what_is_there(
 )
 def test_ratings_stand_in_double_brackets_first(judgment: str, rating: float | None) -> None:
     assert extract_rating(judgment) == rating
+
+
+def align_row(question: int, category: str, judgment: str | None, score: float = -1) -> dict[str, Any]:
+    """A row as AlignBench's judge.py writes it."""
+    return {
+        "question_id": question, "category": category, "subcategory": "s", "question": "q", "reference": "r", "answer": "a",
+        "model_id": "m", "dimensions": [], "judge_prompt": "p", "judgment": judgment, "rating": {}, "score": score,
+    }  # fmt: skip
+
+
+def test_align_bench_judgments_give_the_mean_of_two_halves() -> None:
+    """Maths 4, logic 8: reasoning 6. Writing 8 and 6, roles 5: language (7 + 5) / 2 = 6. One text without a rating: left
+    out, or as -1: roles (5 - 1) / 2 = 2, language 4.5, in all 5.25. The row of question 1 stands twice; the later counts."""
+    rows = [
+        align_row(1, "数学计算", "{'综合得分': 9}", 9),
+        align_row(2, "逻辑推理", None, 8),
+        align_row(3, "文本写作", "{'事实正确性': 1} {'事实正确性': 9, '综合得分': 8}"),
+        align_row(4, "文本写作", "so '综合得分': 6.0"),
+        align_row(5, "角色扮演", "{'综合得分': 5}"),
+        align_row(6, "角色扮演", "{“综合得分”：7}"),
+        align_row(1, "数学计算", "{'综合得分': 4}", 4),
+    ]
+    expected = {
+        "overall": 6, "half: reasoning": 6, "half: language": 6, "category: 数学计算": 4, "category: 逻辑推理": 8,
+        "category: 文本写作": 7, "category: 角色扮演": 5, "texts without a rating": 1,
+    }  # fmt: skip
+    assert align_bench.score_published(rows) == {"m": expected}
+    low = align_bench.score_published(rows, minus_one=True)["m"]
+    assert (low["category: 角色扮演"], low["half: language"], low["overall"]) == (2, 4.5, 5.25)
+    bare = [{name: value for name, value in row.items() if name != "category"} for row in rows]
+    categories = {row["question_id"]: row["category"] for row in rows}
+    assert align_bench.score_published(bare, categories) == {"m": expected}
+    with pytest.raises(BadInput, match="question 1 has no category"):
+        align_bench.score_published(bare)
 
 
 def test_published_maths_solutions_are_graded_as_they_were(reference_data: Path) -> None:

@@ -139,6 +139,23 @@ def test_an_interrupted_generation_goes_on_and_finished_ones_are_not_mixed_with_
     assert other.returncode == 2 and "seed" in other.stderr
 
 
+def test_a_tokenizer_without_chat_template_is_refused_before_any_engine_starts(
+    models: dict[str, Path], data: Path, tmp_path: Path, run_script: Any
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(models["tuned"], bare)
+    (bare / "chat_template.jinja").unlink(missing_ok=True)
+    settings = json.loads((bare / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings.pop("chat_template", None)
+    (bare / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    given = {"good": models["base"], "bare": bare}
+    output = tmp_path / "out"
+    result = run_script("evaluation/run_evals.py", *arguments(given, data, output, "--benchmarks", "gsm8k"))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1 and f"{bare}: its tokenizer has no chat template" in result.stderr
+    assert "engine started" not in result.stdout and not (output / "generations").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
