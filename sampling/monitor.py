@@ -84,11 +84,12 @@ class SamplingMonitor:
 
     def _log(self) -> None:
         self._last_log = time.monotonic()
+        seconds = self._seconds()  # read once: both rates are of the same time
         self._tracker.log(
             {
                 "answers": self._done + self._answers,
-                "answers_per_second": self._answers / self._seconds(),
-                "tokens_per_second": self._tokens / self._seconds(),
+                "answers_per_second": self._answers / seconds,
+                "tokens_per_second": self._tokens / seconds,
                 "cut_by_length": self._cut / max(self._answers, 1),
             }
         )

@@ -1,4 +1,4 @@
-"""An engine without a model: answers with the request's seed, two at a time, and can be told to die."""
+"""An engine without a model: answers with the request's seed, two at a time, and can be told to die or be slow."""
 
 import os
 import signal
@@ -19,7 +19,9 @@ class StandInEngine:
     def __init__(
         self, dies: str = "", delay_s: float = 0.0, starts: bool = True, refuses: bool = False
     ) -> None:
-        self.dies, self.delay_s, self.starts, self.refuses = dies, delay_s, starts, refuses
+        self.dies, self.starts, self.refuses = dies, starts, refuses
+        # Engines of one run are made alike, and differ by their environments.
+        self.delay_s = float(os.environ.get("STAND_IN_DELAY_S", delay_s))
 
     def __enter__(self) -> "StandInEngine":
         if not self.starts:

@@ -1,5 +1,9 @@
-"""Every command of the README can be run: its script, its flags, the files and make targets it names exist."""
+"""Every command of the README can be run: its script, its flags, the files and make targets it names exist.
 
+And every message that docs/troubleshooting.md quotes is one that a script gives, in these words.
+"""
+
+import ast
 import re
 import shlex
 import subprocess
@@ -11,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# Folders and names that the reader fills in.
+PLACEHOLDER = re.compile(r"\$|RUN|DATA_ROOT|runs/|/|training/recipes/my-target/")
 ACCELERATE_FLAGS = {"--config_file", "--mixed_precision", "--num_processes", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port"}  # fmt: skip
 
 
@@ -74,5 +80,52 @@ def test_a_readme_command_names_only_what_exists(words):
             own = {word.split("=")[0] for word in words[2 : words.index(script)] if word.startswith("--")}
             assert own <= ACCELERATE_FLAGS
     for word in words:
-        if re.search(r"\.(ya?ml|txt|sh|sbatch)$", word) and not re.match(r"\$|RUN|runs/|/", word):
+        if re.search(r"\.(ya?ml|txt|sh|sbatch)$", word) and not re.match(PLACEHOLDER, word):
             assert (ROOT / word).exists(), f"{word} does not exist"
+
+
+def message_templates() -> list[str]:
+    """Every string of the scripts, with … where a value is put in."""
+    templates = []
+    for folder in ("fusechat", "sampling", "scoring", "training", "evaluation", "demo"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                    templates.append("".join(map(str, parts)))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    templates.append(node.value)
+    return templates
+
+
+def quoted_messages() -> list[str]:
+    """The messages of the troubleshooting page, but for those of other software."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    ours, _, others = page.partition("## Messages of other software")
+    assert others
+    return re.findall(r"^\| `([^`]+)` \|", ours, re.MULTILINE)
+
+
+def says(template: str, message: str) -> bool:
+    """Whether the message's fixed parts stand in the template, in their order."""
+    position = 0
+    for part in filter(None, (part.strip() for part in message.split("…"))):
+        found = template.find(part, position)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
+
+
+def test_every_quoted_message_is_one_that_a_script_gives() -> None:
+    templates = message_templates()
+    messages = quoted_messages()
+    assert len(messages) > 50 and len(set(messages)) == len(messages)
+    strange = [message for message in messages if not any(says(template, message) for template in templates)]
+    assert not strange
+
+
+def test_a_message_in_other_words_would_be_noticed() -> None:
+    assert says("…: cannot be locked: …; use a disk with file locks", "…: cannot be locked: …; use a disk")
+    assert not says("…: cannot be locked: …; use a disk with file locks", "…: can not be locked: …")
+    assert not says("use a disk: cannot be locked", "cannot be locked: …; use a disk")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -35,6 +36,17 @@ def test_every_request_is_answered_once_and_both_engines_work() -> None:
     assert sorted(result.request_id for result in results) == sorted(f"r{i}" for i in range(60))
     assert all(result.text.split()[0] == str(1000 + int(result.request_id[1:])) for result in results)
     assert len({result.text.split()[1] for result in results}) == 2
+
+
+def test_a_slow_engine_gets_less_work_and_neither_ends_the_other() -> None:
+    """The fast engine runs out of work long before the slow one's last answer, which still comes."""
+    environments = [{"STAND_IN_DELAY_S": "0.5"}, {"STAND_IN_DELAY_S": "0.02"}]
+    with ParallelEngines(StandInEngine, environments) as engines:
+        results = list(engines.generate(make_requests(60)))
+    assert sorted(result.request_id for result in results) == sorted(f"r{i}" for i in range(60))
+    by_process = Counter(result.text.split()[1] for result in results)
+    slow, fast = sorted(by_process.values())
+    assert 1 <= slow < fast
 
 
 def test_large_requests_and_answers_in_both_directions_do_not_lock_up() -> None:
