@@ -124,7 +124,9 @@ class Judge:
             concurrent.futures.ThreadPoolExecutor(settings.concurrency) as pool,
             Progress(len(missing), unit="judgments", description=description) as progress,
         ):
-            probe(client, settings)
+            if fault := fault_of_server(client, settings):
+                self.failures |= dict.fromkeys(missing, fault)
+                return
             calls = {pool.submit(call, client, settings, one, stop): key for key, one in missing.items()}
             try:
                 for done in concurrent.futures.as_completed(calls):
@@ -169,20 +171,21 @@ def read_judgments(path: Path) -> dict[str, Judgment]:
     return judgments
 
 
-def probe(client: Any, settings: JudgeSettings) -> None:
-    """A server that is down or refuses the key ends the run at once."""
+def fault_of_server(client: Any, settings: JudgeSettings) -> str | None:
+    """What is wrong with a server that is down or refuses the key: then no call is tried; None for one that answers."""
     import httpx
 
     url = f"{settings.base_url.rstrip('/')}/models"
     try:
         status = client.get(url, timeout=PROBE_TIMEOUT_S).status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise BadInput(
+        return (
             f"--judge-base-url {settings.base_url}: does not answer ({type(error).__name__}: {error}); "
             "start the server, or mend the URL (it ends in /v1 mostly)"
-        ) from None
+        )
     if status in (401, 403):
-        raise BadInput(f"--judge-base-url {settings.base_url}: refuses the key; set OPENAI_API_KEY")
+        return f"--judge-base-url {settings.base_url}: refuses the key; set OPENAI_API_KEY"
+    return None
 
 
 def call(

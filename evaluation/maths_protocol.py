@@ -22,6 +22,7 @@ REPOSITORY, TEMPLATE = "QwenLM/Qwen2.5-Math", "qwen25-math-cot"
 INSTRUCTION_FILES = GitHubFiles(
     REPOSITORY, "a45202bd16f1ec06f433442dc1152d0074773465", ("evaluation/utils.py",)
 )
+TWO_WORDS = {"yes": "Yes or No", "no": "Yes or No", "true": "True or False", "false": "True or False"}
 MAX_EXTRACTED_CHARACTERS = 1_000
 
 Key = TypeVar("Key", bound=Hashable)
@@ -46,8 +47,13 @@ def instruction(sources: Sources) -> str:
 
 
 def maths_item(sentence: str, item_id: str, question: str, gold: str, **groups: str) -> Item:
-    """An item of a maths benchmark; `groups` name the parts that scores are also given for."""
-    messages = ({"role": "system", "content": sentence}, {"role": "user", "content": question})
+    """An item of a maths benchmark; `groups` name the parts that scores are also given for.
+
+    Where the gold answer is one of two words, both stand behind the question.
+    """
+    words = TWO_WORDS.get(normalise_answer(gold).lower())
+    asked = f"{question} ({words})" if words else question
+    messages = ({"role": "system", "content": sentence}, {"role": "user", "content": asked})
     return Item(
         item_id=item_id, messages=messages, gold=gold, fields={"groups": groups, "system_behind": True}
     )

@@ -57,7 +57,9 @@ def choice_item(
     private: bool = False,
     **groups: str,
 ) -> Item:
-    """One question with lettered options."""
+    """One question with lettered options; BadInput where the answer is none of them."""
+    if not 0 <= answer_index < min(len(options), len(LETTERS)):
+        raise BadInput(f"{item_id}: answer {answer_index} is none of its {len(options)} options")
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)]
     text = "\n".join([REQUEST, f"Question: {question}", "Options:", *lines, "", closing])
     return Item(

@@ -18,6 +18,11 @@ from fusechat.jsonl import read_jsonl
 from fusechat.output_file import encode_line, write_atomically
 from fusechat.run_manifest import library_versions
 
+# What scores.json tells of how answers were generated.
+PARAMETERS = (
+    "family", "generating", "seed", "dtype", "max_tokens", "max_model_len", "chat_style", "stop_at_comments",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringSettings:
@@ -55,7 +60,7 @@ def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[It
     path = settings.output_dir / "generations" / model.name / f"{one.name}.jsonl"
     tools = Tools(
         workers=settings.workers, isolation=settings.isolation, judge=judge_of(one, model, settings),
-        switches=settings.switches, family=recorded_family(path),
+        switches=settings.switches, family=recorded_parameters(path).get("family", ""),
     )  # fmt: skip
     answers: dict[str, list[Generation]] = {}
     if path.exists():
@@ -77,13 +82,13 @@ def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[It
     return scores
 
 
-def recorded_family(generations: Path) -> str:
-    """The model type that made the generations, from what is written beside them; empty where nothing is."""
+def recorded_parameters(generations: Path) -> dict[str, Any]:
+    """How the generations were made, from what is written beside them; empty where nothing is."""
     try:
-        record = json.loads(Path(f"{generations}.run.json").read_text(encoding="utf-8"))
-        return str(record["settings"].get("family") or "")
+        record = json.loads(Path(f"{generations}.run.json").read_text(encoding="utf-8"))["settings"]
+        return {name: record[name] for name in PARAMETERS if record.get(name) is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return ""
+        return {}
 
 
 def item_line(item: Item, score: ItemScore, generations: Sequence[Generation]) -> dict[str, Any]:
@@ -114,6 +119,9 @@ def assemble(
     for one in loaded:
         first = scores[one.name][models[0].name]
         entries = {model.name: entry_of(one, scores[one.name][model.name]) for model in models}
+        for model in models:
+            path = settings.output_dir / "generations" / model.name / f"{one.name}.jsonl"
+            entries[model.name]["parameters"] = recorded_parameters(path)
         for model in models[1:]:
             both = (entries[model.name], entries[models[0].name])
             complete = all(entry["complete"] for entry in both)

@@ -222,7 +222,14 @@ def named_models(args: Args) -> list[Model]:
 def load_items(name: str, args: Args) -> Loaded:
     """A benchmark's module and its items, cut to the limit."""
     module = load_benchmark(name)
-    items = module.load(Sources(args.data_root, args.heldout, switches_of(args)))
+    try:
+        items = module.load(Sources(args.data_root, args.heldout, switches_of(args)))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+        # No values of the data: those of private sets do not get into logs.
+        what = f"no {error}" if isinstance(error, KeyError) else type(error).__name__
+        raise BadInput(
+            f"{name}: its data are of another form ({what}); are these the published files?"
+        ) from error
     ids = [item.item_id for item in items]
     if len(set(ids)) != len(ids):
         twice = next(item_id for item_id in ids if ids.count(item_id) > 1)

@@ -112,6 +112,19 @@ def test_the_maths_sentence_is_that_of_the_published_file_where_it_is_there(hub:
         gsm8k.load(Sources(data_root=hub))
 
 
+def test_both_words_stand_behind_a_question_whose_answer_is_one_of_them(
+    write_jsonl: Callable[[str, Iterable[Any]], Path], tmp_path: Path
+) -> None:
+    rows = [
+        {"problem": "P?", "answer": gold, "subject": "Algebra", "level": 1, "unique_id": gold}
+        for gold in ("\\text{No}", "False", "3")
+    ]
+    write_jsonl("hub/HuggingFaceH4/MATH-500/test.jsonl", rows)
+    items = load_benchmark("math_500").load(Sources(data_root=tmp_path / "hub"))
+    asked = [item.messages[1]["content"] for item in items]
+    assert asked == ["P? (Yes or No)", "P? (True or False)", "P?"]
+
+
 def test_amc_answers_stored_as_floats_are_whole_numbers(hub: Path) -> None:
     (item,) = load_benchmark("amc23").load(Sources(data_root=hub))
     assert item.gold == "27"

@@ -183,6 +183,9 @@ def test_a_judge_that_is_down_ends_the_run_with_one_line(
     write_generations(write_jsonl, "arena_hard", {"arena-q0": ["mine"]})
     result = run_judged(run_script, tmp_path, "arena_hard", "http://127.0.0.1:9/v1")
     assert result.returncode == 2 and "does not answer" in result.stderr and "Traceback" not in result.stderr
+    # What it should have judged is missing; other benchmarks keep their scores.
+    missing = entry(tmp_path, "arena_hard")
+    assert (missing["score"], missing["n_missing"]) == (None, 1)
 
 
 def test_a_judged_benchmark_without_a_judge_is_refused(

@@ -77,6 +77,9 @@ def test_two_models_are_generated_scored_compared_and_scored_again_without_a_mod
     }  # fmt: skip
     entry = scores["benchmarks"]["demo_word_problems"]["models"]["tuned"]
     assert entry["complete"] and entry["difference_to_first"]["n"] == 6
+    parameters = entry["parameters"]
+    assert (parameters["family"], parameters["max_tokens"], parameters["seed"]) == ("llama", 12, 0)
+    assert "temperature=0.0" in parameters["generating"][0]
     assert set(entry["breakdown"]) == {"family: doubles", "family: sums"}
     table = (output / "scores.md").read_text(encoding="utf-8")
     assert "| benchmark | n | base | tuned |" in table and "Paired difference to base" in table
@@ -137,6 +140,30 @@ def test_an_interrupted_generation_goes_on_and_finished_ones_are_not_mixed_with_
         *arguments(one, data, torn, "--benchmarks", "demo_word_problems", "--seed", 5),
     )
     assert other.returncode == 2 and "seed" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("openai/gsm8k/main/test.jsonl", [{"question": "q", "label": "x"}], "lacks the column answer"),
+        ("openai/gsm8k/main/test.jsonl", [{"question": "q", "answer": 5}], "gsm8k: its data are of another form"),
+        ("TIGER-Lab/MMLU-Pro/data/test.jsonl",
+         [{"question_id": 1, "question": "q", "options": ["a"], "answer_index": 0, "category": "c"},
+          {"question_id": 2, "question": "q"}], "mmlu_pro: its data are of another form (no 'options')"),
+        ("TIGER-Lab/MMLU-Pro/data/test.jsonl",
+         [{"question_id": 7, "question": "q", "options": ["a", "b"], "answer_index": 2, "category": "c"}],
+         "mmlu_pro-7: answer 2 is none of its 2 options"),
+    ],
+)  # fmt: skip
+def test_data_of_another_form_are_told_in_one_line(
+    name: str, rows: list[Any], message: str, write_jsonl: Write, tmp_path: Path, run_script: Any
+) -> None:
+    write_jsonl(f"hub/{name}", rows)
+    result = run_script(
+        "evaluation/run_evals.py", "--model", "m=made/here", "--benchmarks", "gsm8k" if "gsm8k" in name else "mmlu_pro",
+        "--data-root", tmp_path / "hub", "--output-dir", tmp_path / "out", "--report-to", "none",
+    )  # fmt: skip
+    assert result.returncode == 2 and message in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_a_tokenizer_without_chat_template_is_refused_before_any_engine_starts(
