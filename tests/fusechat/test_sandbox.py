@@ -84,6 +84,22 @@ def test_bad_tests_are_told_apart_from_bad_answers(sandbox: Sandbox, tests: obje
     assert why in (verdict.first_failure or {})["message"]
 
 
+@pytest.mark.parametrize(
+    ("returned", "expected", "right"),
+    [
+        ("10**18", 10**18, True),
+        ("1e18 + 1e5", 10**18, False),
+        ("3.0000000000000004", 3, True),
+        ("2.999", 3, False),
+    ],
+)
+def test_an_expected_whole_number_is_not_met_by_a_float_nearby(
+    sandbox: Sandbox, returned: str, expected: int, right: bool
+) -> None:
+    tests = CodeTests(entry_point="f", cases=({"args": [], "kwargs": {}, "expected": expected},))
+    assert sandbox.judge(Case("whole", (f"def f():\n    return {returned}",), tests)).passed is right
+
+
 def test_an_answer_without_code_is_no_code(sandbox: Sandbox) -> None:
     tests = CodeTests(asserts=("assert f() == 1",))
     assert sandbox.judge(Case("none", (), tests)).verdict == "no_code"

@@ -166,6 +166,26 @@ FORGED = [
     ("def add(a, b):\n    raise AssertionError", ["try:\n    add(2, 3)\n    assert False\nexcept ValueError:\n    pass"]),
     ("class E(Exception):\n    pass\nE.__name__ = 'ValueError'\ndef add(a, b):\n    raise E", ["try:\n    add(2, 3)\n    assert False\nexcept ValueError:\n    pass"]),
 ]  # fmt: skip
+NAMED_CLASSES = [
+    ("class P:\n    def __init__(s, x=0): s.x = x\n    def __sub__(s, o): return 0.0\n    def __abs__(s): return 0.0\n    def far(s): return s", ["assert abs(P(3).far() - 5) < 1e-6"]),
+    ("class P:\n    def __rsub__(s, o): return 0.0\n    @property\n    def area(s): return P()", ["assert abs(12.56 - P().area) < 0.1"]),
+    ("class P:\n    def __sub__(s, o): return s\n    def __abs__(s): return 0.0\n    def __pow__(s, n): return 0.0\n    def far(s): return s", ["assert abs(P().far() - 5) < 1e-6", "assert (P().far() - 5) ** 2 < 1e-6"]),
+    ("class P(float):\n    def __sub__(s, o): return 0.0\n    def area(s): return P(9)", ["assert abs(P(2).area() - 12.5) < 0.1"]),
+    ("class P:\n    seen = []\n    def __sub__(s, o):\n        P.seen.append(o)\n        return P.seen[0] - o\n    def far(s): return s", ["assert abs(P().far() - 5) < 1e-6"]),
+    ("class P:\n    def __contains__(s, o): return True\n    def items(s): return P()", ["assert 3 in P().items()", "assert 'a' in P()"]),
+    ("class S:\n    def pop(s): return s\n    def __sub__(s, o): return 0", ["s = S()\nassert s.pop() - 3 == 0"]),
+]  # fmt: skip
+MEASURES_OF_THE_TESTS = [
+    ("def f(cb):\n    cb.assert_called_once_with = lambda *a, **k: None", ["from unittest.mock import Mock\ncb = Mock()\nf(cb)\ncb.assert_called_once_with(5)"]),
+    ("def f(cb):\n    cb.called = True\n    cb.call_count = 2", ["from unittest.mock import MagicMock\ncb = MagicMock()\nf(cb)\nassert cb.called and cb.call_count == 2"]),
+    ("def f(cb):\n    cb.call_args = ((5,), {})", ["from unittest.mock import Mock\ncb = Mock()\nf(cb)\nassert cb.call_args == ((5,), {})"]),
+    ("def f(cb):\n    cb.configure_mock(call_count=2)", ["from unittest.mock import Mock\ncb = Mock()\nf(cb)\nassert cb.call_count == 2"]),
+    ("def f(c):\n    c.check = lambda v: None", ["class K:\n    def check(self, v):\n        assert v == 5\nk = K()\nr = f(k)\nk.check(r)"]),
+    ("def f(t):\n    t.assertEqual = lambda *a: None\n    return 0", ["import unittest\nt = unittest.TestCase()\nr = f(t)\nt.assertEqual(r, 5)"]),
+    ("class C:\n    def __enter__(s): return 0\n    def __exit__(s, *a): return True\ndef f(): return C()", ["with f() as r:\n    assert r == 5"]),
+    ("import contextlib\ndef f(): return contextlib.suppress(BaseException)", ["with f() as r:\n    assert r == 5"]),
+    ("class E(StopIteration): pass\ndef f(x):\n    raise E", ["assert all(map(lambda x: f(x) == x, [1, 2]))", "for x in map(f, [1]):\n    assert x == 1"]),
+]  # fmt: skip
 CRASHES = [
     ("import ctypes\ndef add(a, b):\n    ctypes.string_at(0)", ADD),
     ("import os\ndef add(a, b):\n    os.abort()", ADD),
@@ -184,7 +204,7 @@ CRASHES = [
 ]
 CLASSES: dict[str, Sequence[tuple[str, object]]] = {
     "early exit": EARLY_EXIT, "resources": RESOURCES, "lying objects": LYING, "patching": PATCHING, "oracles": ORACLES,
-    "forged verdicts": FORGED, "crashes": CRASHES,
+    "forged verdicts": FORGED, "crashes": CRASHES, "named classes": NAMED_CLASSES, "measures": MEASURES_OF_THE_TESTS,
 }  # fmt: skip
 ATTACKS = [
     (f"{kind} {number}", *attack)

@@ -13,6 +13,7 @@ import types
 from typing import Any
 
 from .library_calls import pass_on_library_calls, quiet_test_runners
+from .mirrors import Mirror, plain_content
 from .namespace import Namespace, names_to_ask_for
 from .plain_types import is_array
 from .remote import AnswerFailed, Remote
@@ -121,6 +122,8 @@ def check_case(namespace: dict[str, Any], entry_point: str, case: dict[str, Any]
 def agrees(value: Any, expected: Any) -> bool:
     """Equality with data that came as JSON: tuples are lists there, keys are strings, floats are rounded."""
     if isinstance(expected, list):
+        if isinstance(value, Mirror) and isinstance(content := plain_content(value), (list, tuple)):
+            value = content  # a named tuple, a subclass of list
         return (
             type(value) in (list, tuple)
             and len(value) == len(expected)
@@ -137,6 +140,8 @@ def agrees(value: Any, expected: Any) -> bool:
         if type(value) not in (int, float) or isinstance(expected, bool):
             return bool(value == expected)
         same = value == expected or (math.isnan(value) and math.isnan(expected))
+        if isinstance(expected, int) and abs(value - expected) > 1e-6:
+            return False  # an exact number, however large
         return same or math.isclose(value, expected, rel_tol=1e-9, abs_tol=1e-12)
     return bool(value == expected)
 

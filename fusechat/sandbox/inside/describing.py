@@ -6,7 +6,7 @@ import sys
 import types
 from typing import Any
 
-from .plain_types import NAMED_FUNCTIONS, TAG_OF_MUTABLE, class_names, is_array
+from .plain_types import NAMED_FUNCTIONS, TAG_OF_MUTABLE, class_names, is_array, is_table, table_parts
 from .stand_ins import number_of, stand_in
 from .wire import Decoder, Encoder
 
@@ -50,6 +50,11 @@ class PlayerEncoder(Encoder):
         known = number_of(value)
         if known is not None:
             return ["p", known]
+        if is_table(value):
+            try:
+                return ["df", self.encode(table_parts(value), depth)]
+            except Exception:  # a table of an unusual kind is an object like any other
+                pass
         plain = plain_scalar(value)
         if plain is not None:
             return self.encode(plain[0], depth)

@@ -71,7 +71,7 @@ def load_and_serve(
             for name in [*needed, "Solution"]
             if name in vars(module)
             and not isinstance(vars(module)[name], types.ModuleType)
-            and before.get(name) is not vars(module)[name]
+            and not (name in before and before[name] is vars(module)[name])
         }
         outcome: tuple[str, Any] = ("value", names)
         player.module = vars(module)

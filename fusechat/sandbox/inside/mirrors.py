@@ -5,10 +5,13 @@ What decides a test stays on this side:
 - an object compared with plain data is unequal to it, or compares by the plain content of its built-in base;
   the answer's own `__eq__` is asked only about two objects of the answer's related classes;
 - ordering against plain data raises TypeError, and so do arithmetic and `in` unless the tests name the class:
-  an object that the answer made up could else agree with whatever it is measured against.
+  an object that the answer made up could else agree with whatever it is measured against;
+- where the tests name the class, a difference from a number must follow that number, and a container must not
+  hold things made up here: an object whose class is known could else agree with everything all the same.
 """
 
 import collections
+import random
 from typing import TYPE_CHECKING, Any
 
 from .wire import ProtocolError
@@ -51,6 +54,7 @@ _BINARY = [
     "matmul",
 ]
 ARITHMETIC = {f"__{prefix}{name}__" for name in _BINARY for prefix in ("", "r", "i")}
+DIFFERENCES = {"__sub__", "__rsub__"}
 ORDERING = {"__lt__", "__le__", "__gt__", "__ge__"}
 UNARY = {"__neg__", "__pos__", "__abs__", "__invert__", "__int__", "__float__", "__complex__", "__index__",
          "__round__", "__trunc__", "__floor__", "__ceil__"}  # fmt: skip
@@ -114,6 +118,9 @@ class Mirror:
 
     def __dir__(self) -> list[str]:
         return list(exactly(list, self._remote.do("dir", self)))
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return cls  # a generic class with its parameters, as in Box[int](3)
 
     def __copy__(self) -> Any:
         return self._remote.do("copy", self)
@@ -202,6 +209,20 @@ def copy_of_base(base: type, value: Any) -> Any:
     return base(base.__iter__(value))  # type: ignore[attr-defined]
 
 
+def _abs(self: Any) -> Any:
+    if id(self) in self._remote.differences:
+        raise TypeError("a difference from a number is measured by no number")
+    return self._remote.do("special", self, "__abs__")
+
+
+def _exit(self: Any, *args: Any) -> Any:
+    """The end of a `with` block: the answer may not swallow a failed assertion of the tests, nor see their frames."""
+    value = self._remote.do("special", self, "__exit__", *args[:2], *([None] * len(args[2:])))
+    if value and len(args) == 3 and isinstance(args[1], AssertionError):
+        self._remote.failed_callback = args[1]
+    return value
+
+
 def forward(name: str) -> Any:
     """A special method that is simply done over there."""
 
@@ -219,14 +240,63 @@ def measured(name: str) -> Any:
         other_plain = any(not is_mirror(arg) for arg in args)
         if other_plain and (name in ORDERING or not is_declared(type(self))):
             return NotImplemented
+        if name in DIFFERENCES and type(args[0]) in (int, float):
+            return difference(self, name, args[0])
+        if id(self) in self._remote.differences and other_plain:
+            raise TypeError("a difference from a number is measured by no number")
         return self._remote.do("special", self, name, *args)
 
     method.__name__ = name
     return method
 
 
+def difference(self: Any, name: str, other: Any) -> Any:
+    """An object of the answer's minus a number (or the reverse). A number that comes of it must change as that does.
+
+    Made-up numbers go first and the test's own last: what was said of those leaves one value for this.
+    """
+    probes = [other - other * part / 97 for part in random.sample(range(1, 97), 2)]
+    probes = [round(probe) for probe in probes] if type(other) is int else probes
+    said = []
+    for probe in probes:
+        value = self._remote.do("special", self, name, probe)
+        if type(value) not in (int, float):
+            if is_mirror(value):
+                self._remote.differences.add(id(value))
+            break
+        said.append(value)
+    value = self._remote.do("special", self, name, other)
+    if type(value) in (int, float):
+        sign = -1 if "r" not in name else 1
+        bases = [
+            answer - sign * probe for answer, probe in zip([*said, value], [*probes, other], strict=False)
+        ]
+        slack = 1e-6 * max(1.0, *map(abs, bases))
+        if len(said) < len(probes) or not max(bases) - min(bases) <= slack:
+            raise TypeError("a difference that does not follow the number it is taken from")
+    elif is_mirror(value):
+        self._remote.differences.add(id(value))
+    return value
+
+
+def holds_anything(self: Any, item: Any) -> bool:
+    """Whether a container of the answer's says that it holds what it cannot hold: things made up here."""
+    probes: list[Any] = ["".join(random.choices("bdfhjkqvwxz", k=12))]
+    if type(item) is int:
+        probes.append(item + random.choice((0.37, 0.41, 0.59)))
+    for probe in probes:
+        try:
+            if self._remote.do("special", self, "__contains__", probe) is not True:
+                return False
+        except Exception:
+            return False  # an honest container may refuse a thing of another kind
+    return True
+
+
 def _contains(self: Any, item: Any) -> bool:
     if is_declared(type(self)):
+        if holds_anything(self, item):
+            raise TypeError("a container that holds everything")
         return self._remote.do("special", self, "__contains__", item) is True
     if not hasattr(type(self), "__iter__"):
         raise TypeError("argument is no plain container")
@@ -286,7 +356,7 @@ def pair(value: Any) -> tuple[bool, Any]:
 SPECIAL_METHODS: dict[str, Any] = {name: measured(name) for name in ARITHMETIC | ORDERING}
 SPECIAL_METHODS |= {name: forward(name) for name in UNARY | CONTAINER | CALLING}
 SPECIAL_METHODS |= {"__iter__": _iter, "__next__": _next, "__len__": _len, "__bool__": _bool, "__contains__": _contains,
-                    "__await__": _await, "__aiter__": _aiter}  # fmt: skip
+                    "__await__": _await, "__aiter__": _aiter, "__abs__": _abs, "__exit__": _exit}  # fmt: skip
 SPECIAL_METHODS |= {name: _async_method(name) for name in ("__anext__", "__aenter__", "__aexit__")}
 META_METHODS = {
     name: SPECIAL_METHODS[name] for name in ("__iter__", "__len__", "__getitem__", "__reversed__")

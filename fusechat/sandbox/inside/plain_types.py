@@ -182,6 +182,38 @@ def array_of(name: str, shape: list[int], data: str) -> Any:
     return numpy.frombuffer(bytes.fromhex(data), kind).reshape([int(size) for size in shape]).copy()
 
 
+def is_table(value: Any) -> bool:
+    """Whether this is exactly a pandas table or series."""
+    kind = type(value)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in ("DataFrame", "Series")
+
+
+def table_parts(value: Any) -> tuple[Any, ...]:
+    """A pandas table or series as plain data: its labels, and each column's name of type and values."""
+    columns = (
+        [value] if type(value).__name__ == "Series" else [value.iloc[:, n] for n in range(value.shape[1])]
+    )
+    return (
+        type(value).__name__,
+        type(value.index).__name__ == "RangeIndex",
+        value.index.tolist(),
+        [(column.name, str(column.dtype), column.tolist()) for column in columns],
+    )
+
+
+def table_of(kind: str, is_range: bool, index: list[Any], columns: list[tuple[Any, str, list[Any]]]) -> Any:
+    """The pandas table or series of `table_parts`."""
+    import pandas
+
+    labels = pandas.RangeIndex(len(index)) if is_range and index == list(range(len(index))) else index
+    series = [pandas.Series(values, labels, dtype, name) for name, dtype, values in columns]
+    if kind == "Series":
+        return series[0]
+    table = pandas.concat(series, axis=1) if series else pandas.DataFrame(index=labels)
+    table.columns = pandas.Index([column.name for column in series])
+    return table
+
+
 ARRAY_KINDS = set("biufcSUmM")
 RARE: dict[str, Any] = {
     "b": bytes.fromhex,

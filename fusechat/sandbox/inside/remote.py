@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 from .mirror_factory import MirrorFactory, Reference
-from .plain_types import FUNCTION_NAME_OF, KNOWN_EXCEPTIONS, NAME_OF, exception_class
+from .plain_types import FUNCTION_NAME_OF, KNOWN_EXCEPTIONS, NAME_OF, exception_class, table_of
 from .wire import Channel, ChannelLost, Decoder, Encoder, ProtocolError, Tracked, Unsendable
 
 NEVER_READ = (
@@ -23,6 +23,9 @@ TESTED_SPECIALS = {
     "__mul__", "__truediv__", "__neg__", "__abs__", "__int__", "__float__", "__str__", "__repr__", "__bool__",
     "__radd__", "__rmul__", "__mod__", "__floordiv__", "__index__",
 }  # fmt: skip
+
+
+MOCK_SETTERS = {"configure_mock", "reset_mock", "mock_add_spec", "attach_mock"}
 
 
 class AnswerFailed(BaseException):
@@ -52,6 +55,7 @@ class Remote:
         self.tracked = Tracked(2)
         self.factory = MirrorFactory(self)
         self.declared: set[type] = set()
+        self.differences: set[int] = set()  # mirrors that are an object of the answer's minus a number
         self.handed_out: dict[int, Any] = {0: None}
         self.streams = sys.stdout, sys.stdin, builtins.input
         self.on_names: Any = None  # called with global variables of the answer that changed
@@ -140,6 +144,8 @@ class Remote:
             or type(details) is not dict
         ):
             raise ProtocolError("not an exception")
+        if isinstance(error, (StopIteration, StopAsyncIteration)) and not is_guarded(sys._getframe(1)):
+            return RuntimeError(f"the answer raised {type(error).__name__}")
         if isinstance(error, BaseException):
             return error
         known = next((name for name in names if type(name) is str and exception_class(name)), None)
@@ -152,7 +158,7 @@ class Remote:
             code = f":{args[0]}" if names[0] == "SystemExit" and args else ""
             reason = f"exit{code}"[:40] if names[0] == "SystemExit" else f"exception:{str(names[0])[:60]}"
             return self.fail(reason, f"the answer raised {names[0]}: {text}")
-        if found in (StopIteration, StopAsyncIteration) and not is_guarded(sys._getframe(1)):
+        if issubclass(found, (StopIteration, StopAsyncIteration)) and not is_guarded(sys._getframe(1)):
             found, args = RuntimeError, (f"the answer raised {found.__name__}",)
         try:
             made = found(*args)
@@ -205,10 +211,26 @@ class Remote:
             name = args[0]
             if type(name) is not str or name.startswith("_") or isinstance(target, NEVER_READ):
                 raise AttributeError(f"attribute {name!r} of an object of the tests is not given out")
+            if is_measure(target, name, operation == "setattr"):
+                raise AttributeError(f"{name!r} is what the tests measure with")
             return getattr(target, name) if operation == "getattr" else setattr(target, name, args[1])
         if operation not in TESTED_SPECIALS or operation not in specials_of(target):
             raise TypeError(f"{operation} is not offered")
         return getattr(type(target), operation)(target, *args)
+
+
+def is_measure(target: Any, name: str, is_set: bool) -> bool:
+    """Whether tests measure with this attribute of theirs: what a mock has counted, a method that asserts."""
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(target).__mro__}
+    if "unittest.mock.NonCallableMock" in kinds:
+        return name in MOCK_SETTERS or (is_set and (hasattr(type(target), name) or name == "method_calls"))
+    if not is_set or "unittest.case.TestCase" in kinds:
+        return is_set
+    code = getattr(getattr(target, name, None), "__code__", None)
+    if not isinstance(code, types.CodeType):
+        return False
+    asserts = any(instruction.opname == "LOAD_ASSERTION_ERROR" for instruction in dis.get_instructions(code))
+    return asserts or any("assert" in word.lower() for word in code.co_names)
 
 
 class RemoteEncoder(Encoder):
@@ -268,6 +290,8 @@ class RemoteDecoder(Decoder):
             return self.remote.factory.class_of(data)
         if tag == "p":
             return self.remote.handed_out[data[1]]
+        if tag == "df":
+            return table_of(*self.decode(data[1]))
         return super().special(tag, data)
 
 

@@ -17,13 +17,45 @@ from .sources import BadTest
 def run_test(function: Any) -> None:
     """Call a test function, once for each set of its parameters."""
     for values in parameter_sets(function):
-        outcome = function(**values)
+        opened: list[Any] = []
+        fixtures = {
+            name: fixture_value(function, name, opened) for name in missing_arguments(function, values)
+        }
+        outcome = function(**values, **fixtures)
         if inspect.iscoroutine(outcome):
             asyncio.run(outcome)
+        for fixture in reversed(opened):
+            next(fixture, None)
+
+
+def missing_arguments(function: Any, values: dict[str, Any]) -> list[str]:
+    return [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in values
+        and parameter.default is inspect.Parameter.empty
+        and not parameter.kind.name.startswith("VAR")
+    ]
+
+
+def fixture_value(function: Any, name: str, opened: list[Any]) -> Any:
+    """What a fixture of the tests, or pytest's `tmp_path`, gives for an argument; raises BadTest for others."""
+    if name == "tmp_path":
+        return pathlib.Path(tempfile.mkdtemp())
+    fixture = getattr(function, "__globals__", {}).get(name)
+    define: Any = getattr(fixture, "_get_wrapped_function", None)
+    if define is None:
+        raise BadTest(f"the test {function.__name__} needs {name!r}, which nothing here gives")
+    inner = define()
+    value = inner(**{part: fixture_value(inner, part, opened) for part in missing_arguments(inner, {})})
+    if not inspect.isgenerator(value):
+        return value
+    opened.append(value)
+    return next(value)
 
 
 def parameter_sets(function: Any) -> list[dict[str, Any]]:
-    """The arguments of each call, from pytest's `parametrize` marks; raises BadTest for fixtures that are not known."""
+    """The arguments of each call, from pytest's `parametrize` marks."""
     sets: list[dict[str, Any]] = [{}]
     for mark in getattr(function, "pytestmark", []):
         if mark.name in ("skip", "skipif", "xfail"):
@@ -39,14 +71,6 @@ def parameter_sets(function: Any) -> list[dict[str, Any]]:
             is_single = len(names) == 1 and type(row).__name__ != "ParameterSet"
             rows.append(dict(zip(names, [values] if is_single else values, strict=True)))
         sets = [{**one, **other} for one, other in itertools.product(sets, rows)]
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.default is not inspect.Parameter.empty or parameter.kind.name.startswith("VAR"):
-            continue
-        for values in sets:
-            if name == "tmp_path" and name not in values:
-                values[name] = pathlib.Path(tempfile.mkdtemp())
-            if name not in values:
-                raise BadTest(f"the test {function.__name__} needs {name!r}, which nothing here gives")
     if not sets:
         raise BadTest(f"the test {function.__name__} has no parameters to run with")
     return sets
