@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,23 @@ class Loaded:
 
 def judge_of(one: Loaded, model: Model, settings: ScoringSettings) -> Judge | None:
     """The judge of one model's answers to one benchmark; scoring again makes no calls."""
-    if not getattr(one.module, "NEEDS_JUDGE", False) or settings.judge_model is None:
+    name = judge_model_of(one, settings)
+    if name is None:
         return None
     path = settings.output_dir / "judgments" / model.name / f"{one.name}.jsonl"
-    return Judge(path, settings.judge_model, settings.judge)
+    return Judge(path, name, settings.judge and replace(settings.judge, model=name))
+
+
+def judge_model_of(one: Loaded, settings: ScoringSettings) -> str | None:
+    """The judge model of a benchmark: the one named for all, or with `report` the one that the report had for it."""
+    if not getattr(one.module, "NEEDS_JUDGE", False):
+        return None
+    return report_judge(one) if settings.judge_model == "report" else settings.judge_model
+
+
+def report_judge(one: Loaded) -> str | None:
+    """The judge that the report had for a benchmark."""
+    return getattr(one.module, "REPORT_JUDGE", None)
 
 
 def score_items(one: Loaded, model: Model, settings: ScoringSettings) -> list[ItemScore]:
@@ -136,11 +149,14 @@ def assemble(
         "average": None if settings.limit else averages(benchmarks, models),
         "limit": settings.limit,
         "seed": settings.seed,
-        "judge": settings.judge_model,
+        "judge": ", ".join(
+            sorted({name for one in loaded if (name := judge_model_of(one, settings)) is not None})
+        )
+        or None,
         "other_judges": {
-            one.name: asked
+            one.name: report_judge(one)
             for one in loaded
-            if (asked := getattr(one.module, "REPORT_JUDGE", settings.judge_model)) != settings.judge_model
+            if (name := judge_model_of(one, settings)) is not None and name != report_judge(one)
         },
         "switches": {
             name: value

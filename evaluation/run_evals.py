@@ -73,7 +73,7 @@ class Args(StepArgs):
     isolation: Literal["auto", "A", "B", "none"] = "auto"
     """How code is isolated when it is run, as in scoring/run_code_tests.py."""
     judge_model: str | None = None
-    """Name of the judge model (judged benchmarks only)."""
+    """Name of the judge model (judged benchmarks only); `report`: for each benchmark the report's own."""
     judge_base_url: str | None = None
     """Base URL of the OpenAI-compatible server of the judge; its key comes from OPENAI_API_KEY."""
     judge_concurrency: int = 16

@@ -13,6 +13,10 @@ from scripted_server import completion, scripted_server
 
 from evaluation.benchmark import load_benchmark
 from evaluation.dataset_files import Sources
+from evaluation.generating import Model
+from evaluation.judge import JudgeSettings
+from evaluation.results import Loaded, ScoringSettings, judge_of
+from evaluation.switches import Switches
 
 JUDGED = ("alpaca_eval_2", "arena_hard", "mt_bench", "align_bench")
 GOOD_TEXT = "[[8]] [[A>B]] {'综合得分': 7}"
@@ -182,3 +186,21 @@ def test_a_rating_beyond_the_scale_is_none(hub: Path, tmp_path: Path, run_script
     assert {name: entry["n_missing"] for name, entry in entries(output).items()} == {
         "alpaca_eval_2": 0, "arena_hard": 0, "mt_bench": 2, "align_bench": 2,
     }  # fmt: skip
+
+
+def test_the_report_s_judges_are_asked_each_for_its_benchmark(tmp_path: Path) -> None:
+    judge = JudgeSettings("report", "http://127.0.0.1:1/v1")
+    settings = ScoringSettings(
+        output_dir=tmp_path, workers=1, isolation="auto", limit=None, seed=0, judge_model="report", judge=judge,
+        switches=Switches(),
+    )  # fmt: skip
+    loaded = [Loaded(name, load_benchmark(name), []) for name in (*JUDGED, "gsm8k")]
+    judges = [judge_of(one, Model("base", "folder"), settings) for one in loaded]
+    asked = {one.name: judge and judge.judge_model for one, judge in zip(loaded, judges, strict=True)}
+    assert asked == {
+        "alpaca_eval_2": "gpt-4-1106-preview", "arena_hard": "gpt-4-1106-preview", "mt_bench": "gpt-4-0125-preview",
+        "align_bench": "gpt-4-0613", "gsm8k": None,
+    }  # fmt: skip
+    assert all(
+        judge is None or (judge.settings and judge.settings.model == judge.judge_model) for judge in judges
+    )
