@@ -260,10 +260,12 @@ def _sample_or_exit(args: Args, source: Source, plan: AnswerPlan, output: Output
     try:
         sample_missing(args, source, plan, output)
     except EngineFailure as error:
-        print(
-            f"error: {error}\n{len(output.done)} answers are safe in {output.partial}; the same command goes on",
-            file=sys.stderr,
+        kept = (
+            f"{len(output.done)} answers are safe in {output.partial}; the same command goes on"
+            if output.done
+            else "no answer was finished; mend what is said above, then the same command begins anew"
         )
+        print(f"error: {error}\n{kept}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -248,6 +248,16 @@ def test_a_broken_server_leaves_what_was_answered_and_exit_status_1(
     assert len(rows(tmp_path / "out.jsonl")) == 60
 
 
+def test_a_run_that_fails_before_its_first_answer_does_not_claim_to_have_saved_any(
+    command: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    with scripted_server(lambda body, earlier: (200, {}, "not json")) as seen:
+        process = subprocess.run(command(seen.url), capture_output=True, text=True, cwd="/", check=False)
+    assert process.returncode == 1
+    assert "no answer was finished" in process.stderr and "safe" not in process.stderr
+    assert not list(tmp_path.glob("out.jsonl*"))
+
+
 def test_a_full_disk_ends_the_run_with_what_to_do_and_the_same_command_goes_on(
     command: Callable[..., list[str]], tmp_path: Path
 ) -> None:
