@@ -1,6 +1,6 @@
 """One side of a training measurement, in a process of its own, so that its peak memory is its own.
 
-    python training/bench_side.py --side trl-lndpo --model FOLDER --data FOLDER --seconds-file FILE
+    python training/bench_side.py --side trl-lndpo --model FOLDER --data FOLDER --result-file FILE
 
 bench_training.py starts it; by hand it serves to look closer at one side (`--profile` prints where the time goes).
 Reads   DATA/dpo.jsonl or DATA/sft.jsonl, and the model.
