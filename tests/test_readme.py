@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(?:bash|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DOCS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))]
 # Folders and names that the reader fills in.
 PLACEHOLDER = re.compile(r"\$|RUN|DATA_ROOT|runs/|/|training/recipes/my-target/")
 ACCELERATE_FLAGS = {"--config_file", "--mixed_precision", "--num_processes", "--num_machines", "--machine_rank", "--main_process_ip", "--main_process_port"}  # fmt: skip
@@ -82,6 +83,13 @@ def test_a_readme_command_names_only_what_exists(words):
     for word in words:
         if re.search(r"\.(ya?ml|txt|sh|sbatch)$", word) and not re.match(PLACEHOLDER, word):
             assert (ROOT / word).exists(), f"{word} does not exist"
+
+
+@pytest.mark.parametrize("document", ["CHANGELOG.md", *DOCS])
+def test_the_files_that_a_page_links_to_exist(document: str) -> None:
+    page = ROOT / document
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if "://" not in link and not (page.parent / link).exists()]
 
 
 def message_templates() -> list[str]:
