@@ -12,6 +12,7 @@ split by prompt: no answer to a held-out prompt is fitted on. A killed run goes 
 """
 
 import json
+import math
 import os
 import shutil
 import time
@@ -121,7 +122,7 @@ def check_args(args: Args) -> dict[str, tuple[float, float]]:
     faults += [
         f"objective {name}: lowest {low} is not below highest {high}"
         for name, (low, high) in ranges.items()
-        if low >= high
+        if not (math.isfinite(low) and math.isfinite(high) and low < high)
     ]
     if args.debias != "none" and args.debias not in ranges and ranges:
         faults.append(
@@ -135,6 +136,13 @@ def check_args(args: Args) -> dict[str, tuple[float, float]]:
         )
         if getattr(args, name) is not None and getattr(args, name) < lowest
     ]  # fmt: skip
+    faults += [
+        f"--{name.replace('_', '-')}: is {getattr(args, name)}; it must be above 0 and finite"
+        for name in ("gate_temperature", "gate_learning_rate", "gate_logit_scale")
+        if not 0 < getattr(args, name) < math.inf
+    ]
+    if not 0 <= args.gate_dropout < 1:
+        faults.append(f"--gate-dropout: is {args.gate_dropout}; it must be at least 0 and below 1")
     if not -1 <= args.debias_threshold <= 1:
         faults.append(f"--debias-threshold: is {args.debias_threshold}; a correlation is between -1 and 1")
     for name in ("held_out", "validation"):

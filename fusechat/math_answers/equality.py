@@ -48,9 +48,21 @@ def compare_quickly(predicted: str, gold: str, percent_factor: bool = False) -> 
         return False
     if _written_percent(predicted) != _written_percent(gold) and _percent_equal(predicted, found, wanted):
         return True
+    named = _assignments(predicted), _assignments(gold)
+    if named[0] and named[1] and named[0].keys() == named[1].keys():
+        values = [[normalise_answer(values[name]) for name in named[1]] for values in named]
+        return _compare_parts(values[0], values[1], percent_factor)
     return compare_normalised(
         _counted_number(predicted, found, wanted), _counted_number(gold, wanted, found), percent_factor
     )
+
+
+def _assignments(answer: str) -> dict[str, str]:
+    """The values of an answer like `x=5, y=6` by name; empty for every other answer."""
+    bare = re.sub(r"\\[()\[\]]|[$\s]", "", answer[:MAX_ANSWER_CHARACTERS])
+    parts = [_NAMED.fullmatch(part) for part in split_top_level(bare.replace(";", ","), ",")]
+    found = {part.group(1): part.group(2) for part in parts if part}
+    return found if len(found) == len(parts) > 1 else {}
 
 
 def _is_compound(answer: str) -> bool:

@@ -36,6 +36,8 @@ _LAST_SHORT_UNIT = re.compile(
     rf"(?<=[\d}}$])\s+(?:{'|'.join(_SHORT_UNITS.split())})(?!\w)(?:\s*/\s*[a-z]{{1,3}})?\.?{_POWER}$"
 )
 
+# All of it between $ $, \\( \\) or \\[ \\]: a unit at the end is seen only without them.
+_MATHS_MODE = re.compile(r"\${1,2}([^$]+)\${1,2}|\\\(((?:(?!\\[()]).)+)\\\)|\\\[((?:(?!\\[\[\]]).)+)\\\]")
 _TEXT_COMMAND = r"\\(?:text|mbox|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|operatorname)"
 _MULTIPLIER = r"[^{}]*(?:hundred|thousand|million|billion|trillion|dozen)"
 _TRAILING_TEXT = re.compile(rf"\\(?:text|mbox|textrm|mathrm)\s*\{{(?!{_MULTIPLIER})[^{{}}]*\}}{_POWER}$")
@@ -92,6 +94,8 @@ _FRACTION_WORDS = re.compile(
 def normalise_answer(answer: str) -> str:
     """The answer in its normal form; the same function serves predictions and gold answers."""
     answer = answer[:MAX_ANSWER_CHARACTERS].strip().replace("\n", "").rstrip(".")
+    if enclosed := _MATHS_MODE.fullmatch(answer):
+        answer = enclosed.group(1) or enclosed.group(2) or enclosed.group(3)
     for pattern, replacement in _REPLACED:
         answer = pattern.sub(replacement, answer)
     answer = _drop_units(answer.strip())
@@ -136,7 +140,7 @@ def _cut_short_name(answer: str) -> str:
     name, equals, value = (part.strip() for part in answer.partition("="))
     if not equals or "=" in value or not value or re.search(r"[<>!\\]$", name):
         return answer
-    if (len(name) <= 2 and re.search("[A-Za-z]", name)) or _NAME_TUPLE.fullmatch(name):
+    if (len(name) <= 2 and re.match("[A-Za-z]", name)) or _NAME_TUPLE.fullmatch(name):
         return value
     return name if re.fullmatch("[A-Za-z]", value) and not re.search("[A-Za-z]", name) else answer
 

@@ -63,6 +63,8 @@ EQUAL = [
     ("two-thirds", "2/3"), ("5th", "5"), ("5个", "5"), ("5元", "5"), ("-2=x", "-2"), ("(a,b)=(3,4)", "(3,4)"),
     (r"\approx 3.14", "3.14"), (r"\mathbb{R}", "all real numbers"), ("5;6", "5,6"), (r"x \ge 3", r"[3,\infty)"),
     ("a=3,b=4", "3,4"), ("x>2", "2<x"), (r"\sqrt[3]{8}", "2"), ("5!", "120"), (r"\{x | x > 2\}", r"\{x \mid x>2\}"),
+    (r"$5\text{ square meters}$", "5"), (r"\(25\text{ percent}\)", "25"), (r"\[5,000\text{ dollars}\]", "5000"),
+    ("x=5, y=6", "y = 6, x = 5"), ("$x=1/2$; $y=3$", "x=0.5,y=3"),
     (r"\begin{pmatrix} x+1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1+x\\2\end{pmatrix}"),
 ]  # fmt: skip
 
@@ -80,6 +82,7 @@ UNEQUAL = [
     ("5 more", "5 less"), ("5 ab ab", "5"), ("3 dozen", "3"), ("3 squared", "3"), ("6 or 7", "67"), ("17 apples, 3 pears", "17"),
     ("17 and 3 apples", "17"), ("(A) or (B)", "A"), ("Boy", "B"), ("5:3", "53"), ("12:30", "1230"), ("3x", "3"),
     (r"\{1,2\}", "(1,2)"), (r"\emptyset", "0"), ("2", r"\begin{pmatrix}2&0\\0&2\end{pmatrix}"), ("0.3", r"0.\overline{3}"),
+    ("x=5, y=6", "x=6, y=5"), ("x=5,y=6", "y=5,x=6"), ("2x-y=3", "y=2x+3"), ("$y=2x$", "2x-y=1"), ("2x=4", "3x=4"),
     ("x>2", r"x\ge2"), (r"\pm 3", "3"), ("1e-9", "2e-9"), ("五", "六"),
 ]  # fmt: skip
 

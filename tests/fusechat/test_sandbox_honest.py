@@ -184,6 +184,7 @@ HONEST: dict[str, tuple[str, object]] = {
     "stdin program with main guard and exit": ("import sys\ndef main():\n    data = sys.stdin.read().split()\n    sys.stdout.write(' '.join(data[::-1]) + ' \\n\\n')\nif __name__ == '__main__':\n    main()\n    sys.exit(0)", {"stdin_stdout": [{"stdin": "a b c", "stdout": "c b a"}]}),
     "stdin program with numbers": ("print(float(input()) / 2)\nprint('x  y')", {"stdin_stdout": [{"stdin": "3", "stdout": "1.50\nx  y"}]}),
     "stdin program with buffer": ("import sys, os\ndata = sys.stdin.buffer.readline()\nos.write(1, b'ok ' + data)", {"stdin_stdout": [{"stdin": "é\n", "stdout": "ok é\n"}]}),
+    "stdin program that opens its streams by name": ("from pathlib import Path\na = open('/dev/stdin').read()\nwith open('/dev/stdout', 'w') as out:\n    print(sum(map(int, a.split())), file=out)\nprint('warning', file=open('/dev/stderr', 'w'))", {"stdin_stdout": [{"stdin": "1 2\n", "stdout": "3\n"}]}),
     "program that ends by os._exit": ("import os, sys\nprint('done')\nsys.stdout.flush()\nos._exit(0)", {"stdin_stdout": [{"stdin": "", "stdout": "done"}]}),
     "sleeps a little": ("import time\ndef f():\n    time.sleep(0.3)\n    return 1", ["assert f() == 1"]),
     "subprocess of its own": ("import multiprocessing\ndef sq(x):\n    return x * x\ndef f(xs):\n    with multiprocessing.get_context('fork').Pool(2) as p:\n        return p.map(sq, xs)", ["assert f([1, 2, 3]) == [1, 4, 9]"]),

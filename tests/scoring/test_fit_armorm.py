@@ -76,6 +76,17 @@ def test_penalties_take_the_correlation_with_verbosity_below_the_threshold() -> 
     assert rank_correlation(list(zip(one_step_less, verbosity, strict=True))) > 0.03  # type: ignore[operator]
 
 
+def test_a_higher_threshold_leaves_more_of_the_correlation() -> None:
+    generator = np.random.default_rng(2)
+    verbosity = generator.normal(size=3000)
+    rewards = np.stack([0.6 * verbosity + generator.normal(size=3000), verbosity], axis=1)
+    strict, _ = verbosity_penalties(rewards, 1, 0.0)
+    lax, report = verbosity_penalties(rewards, 1, 0.3)
+    assert lax[0] < strict[0]
+    assert 0.2 < report[0]["after"] <= 0.3  # type: ignore[operator]
+    assert verbosity_penalties(rewards, 1, 1.0)[0][0] == 0.0
+
+
 def test_a_reward_that_is_verbosity_twice_over_keeps_penalty_one_and_says_so() -> None:
     verbosity = np.random.default_rng(3).normal(size=500)
     penalties, report = verbosity_penalties(np.stack([2 * verbosity, verbosity], axis=1), 1)
@@ -325,6 +336,66 @@ def test_fitting_again_says_complete_and_other_gate_settings_reuse_the_features(
         fit(monkeypatch, *arguments, "--max-length", 300)
 
 
+def switched_fit(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[object], *switches: object
+) -> tuple[dict[str, Any], Any]:
+    """The report and the heads of a fit with these switches, on the features of the one before."""
+    from safetensors.torch import load_file
+
+    output = Path(str(arguments[arguments.index("--output-dir") + 1]))
+    (output / "fit_report.json").unlink(missing_ok=True)
+    fit(monkeypatch, *arguments, *switches)
+    return json.loads((output / "fit_report.json").read_text()), load_file(output / "model.safetensors")
+
+
+def test_the_gate_may_be_fitted_on_plain_rewards_and_the_penalties_by_another_threshold(
+    tmp_path: Path, backbone: Path, write_jsonl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both switches change what they name and leave the rest: the regression always, T under --gate-rewards."""
+    rated, pairs = demo_rows()
+    files = write_jsonl("rated.jsonl", rated), write_jsonl("pairs.jsonl", pairs)
+    arguments = arguments_for(backbone, *files, tmp_path / "armorm")
+    gate, matrix, regression = "gating.layers.0.weight", "reward_transform_matrix", "regression_layer.weight"
+    strict, heads = switched_fit(monkeypatch, arguments, "--debias-threshold", -1)
+    assert strict["objectives"]["correct"]["lambda"] == 1.0  # no penalty reaches a correlation of -1
+    assert heads[matrix].tolist() == [[1.0, 0.0], [-1.0, 0.0]]
+    lax, lax_heads = switched_fit(monkeypatch, arguments, "--debias-threshold", 1)
+    assert lax["objectives"]["correct"]["lambda"] == 0.0
+    assert lax_heads[matrix].tolist() == [[1.0, 0.0], [0.0, 0.0]]
+    assert torch.equal(lax_heads[regression], heads[regression])
+    _, plain = switched_fit(monkeypatch, arguments, "--debias-threshold", -1, "--gate-rewards", "plain")
+    assert torch.equal(plain[matrix], heads[matrix])
+    assert not torch.equal(plain[gate], heads[gate])
+    # On plain rewards the gate does not know of T: it is the same whatever the penalties are.
+    _, other = switched_fit(monkeypatch, arguments, "--debias-threshold", 1, "--gate-rewards", "plain")
+    assert torch.equal(other[gate], plain[gate])
+
+
+def test_correlations_are_taken_on_the_reference_pairs_where_there_are_any(
+    tmp_path: Path, backbone: Path, write_jsonl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rated, pairs = demo_rows()
+    reference = pairs[::3]
+    arguments = arguments_for(
+        backbone, write_jsonl("rated.jsonl", rated), write_jsonl("pairs.jsonl", pairs), tmp_path / "armorm"
+    )
+    report, _ = switched_fit(
+        monkeypatch, arguments, "--reference-pairs", write_jsonl("reference.jsonl", reference)
+    )
+    assert report["counts"]["reference_pairs"] == len(reference)
+    assert report["counts"]["pairs"] == len(pairs)
+    shouting = [
+        pair | {"chosen": pair["rejected"], "rejected": [message("assistant", "No.")]} for pair in pairs
+    ]
+    other, _ = switched_fit(
+        monkeypatch, [*arguments, "--overwrite"], "--reference-pairs", write_jsonl("other.jsonl", shouting)
+    )
+    figures = [
+        one["objectives"]["correct"]["correlation_with_verbosity"]["before"] for one in (report, other)
+    ]
+    assert figures[0] != figures[1]
+
+
 def test_held_out_prompts_are_not_fitted_on(
     tmp_path: Path, backbone: Path, write_jsonl: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,11 +489,17 @@ def test_bad_settings_are_all_told_at_once(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(BadInput) as caught:
         fit(
             monkeypatch, "--backbone", tmp_path, "--rated", "r", "--pairs", "p", "--output-dir", tmp_path / "out",
-            "--objective", "a", 1, 1, "--debias", "b", "--gate-steps", 0, "--held-out", 0.9,
+            "--objective", "a", 1, 1, "c", 0, "nan", "--debias", "b", "--gate-steps", 0, "--held-out", 0.9,
+            "--debias-threshold", 1.5, "--gate-dropout", 1, "--gate-temperature", 0, "--gate-learning-rate", "nan",
         )  # fmt: skip
     for part in (
         "objective a: lowest 1.0 is not below",
+        "objective c: lowest 0.0 is not below",
         "--debias: b is not among",
+        "--debias-threshold: is 1.5",
+        "--gate-dropout: is 1",
+        "--gate-temperature: is 0",
+        "--gate-learning-rate: is nan",
         "--gate-steps: is 0",
         "--held-out",
     ):

@@ -1,6 +1,9 @@
 """The first steps in the answer's process: read the source, tell facts about it, then run it."""
 
 import atexit
+import builtins
+import functools
+import io
 import json
 import os
 import socket
@@ -90,6 +93,8 @@ def run_program(program: dict[str, Any], way: int, static: int, settings: dict[s
     codes = compiled_blocks(program, facts["ways"][way])
     module = answer_module("__main__", settings["prelude"], settings["path"])
     code = 0
+    if not os.path.exists("/dev/stdin"):
+        open_standard_streams_by_name()
     sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8", errors="replace", closefd=False)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", errors="replace", closefd=False)  # type: ignore[misc]
     try:
@@ -104,6 +109,23 @@ def run_program(program: dict[str, Any], way: int, static: int, settings: dict[s
         code = 1
     end_program()
     os._exit(code & 0xFF)
+
+
+def open_standard_streams_by_name() -> None:
+    """Let `open("/dev/stdin")` work where there is no /proc, to which that name leads."""
+    numbers = {
+        f"{place}{name}": number
+        for number, word in enumerate(("stdin", "stdout", "stderr"))
+        for place, name in (("/dev/", word), ("/dev/fd/", number), ("/proc/self/fd/", number))
+    }
+    real = builtins.open
+
+    @functools.wraps(real)
+    def open_file(file: Any, *args: Any, **kwargs: Any) -> Any:
+        number = numbers.get(str(file)) if isinstance(file, (str, os.PathLike)) else None
+        return real(file if number is None else os.dup(number), *args, **kwargs)
+
+    vars(builtins)["open"] = vars(io)["open"] = open_file
 
 
 def end_program() -> None:
