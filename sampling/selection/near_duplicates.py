@@ -51,7 +51,9 @@ class NearDuplicates:
         """The MinHash of a normalised text: the values that MinHash.update_batch gives for its runs."""
         hashes = mixed(shingle_hashes(text, self.settings.shingle_characters))
         # A row a permutation: its minimum is found along the memory.
-        values = (self._factors * hashes + self._terms).min(axis=1)
+        permuted = self._factors * hashes
+        permuted += self._terms
+        values = permuted.min(axis=1)
         return Signature(values, self._index.band_hashes(values))
 
     def find(self, text: str, signature: Signature, *, numbers_count: bool) -> str | None:
