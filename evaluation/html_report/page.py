@@ -45,8 +45,12 @@ def render_page(context: Mapping[str, Any]) -> str:
 
 
 def library_script() -> str:
-    """The two libraries; Prism is told not to look for code by itself."""
-    libraries = [(VENDOR / name).read_text(encoding="utf-8") for name in ("prism.min.js", "temml.min.js")]
+    """The two libraries with their licences, which every copy has to carry; Prism is told not to look for code by itself."""
+    libraries = [
+        f"/*\n{(VENDOR / f'{name}.LICENSE').read_text(encoding='utf-8')}*/\n"
+        + (VENDOR / f"{name}.min.js").read_text(encoding="utf-8")
+        for name in ("prism", "temml")
+    ]
     return "\n".join(["window.Prism = { manual: true };", *libraries])
 
 
