@@ -173,6 +173,8 @@ NAMED_CLASSES = [
     ("class P(float):\n    def __sub__(s, o): return 0.0\n    def area(s): return P(9)", ["assert abs(P(2).area() - 12.5) < 0.1"]),
     ("class P:\n    seen = []\n    def __sub__(s, o):\n        P.seen.append(o)\n        return P.seen[0] - o\n    def far(s): return s", ["assert abs(P().far() - 5) < 1e-6"]),
     ("class P:\n    def __contains__(s, o): return True\n    def items(s): return P()", ["assert 3 in P().items()", "assert 'a' in P()"]),
+    ("class P:\n    def __init_subclass__(c, **k):\n        c.check = lambda *a: None\n    def value(s): return 0", ["class Mine(P):\n    def check(self):\n        assert self.value() == 5\nMine().check()\nassert P().value() == 5"]),
+    ("class P:\n    def value(s): return 0\n    def run(s):\n        try: s.check()\n        except BaseException: pass", ["class Mine(P):\n    def check(self):\n        assert self.value() == 5\nMine().run()"]),
     ("class S:\n    def pop(s): return s\n    def __sub__(s, o): return 0", ["s = S()\nassert s.pop() - 3 == 0"]),
 ]  # fmt: skip
 MEASURES_OF_THE_TESTS = [

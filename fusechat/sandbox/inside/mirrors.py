@@ -12,6 +12,7 @@ What decides a test stays on this side:
 
 import collections
 import random
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .wire import ProtocolError
@@ -131,10 +132,55 @@ class Mirror:
     __hash__ = None  # type: ignore[assignment]
 
 
+OF_EVERY_CLASS = {"__module__", "__qualname__", "__firstlineno__", "__static_attributes__"}
+
+
+def part_of_class(value: Any) -> tuple[str, Any]:
+    """What stands in the body of a class of the tests: how it is wrapped, and the function or value."""
+    for kind in (staticmethod, classmethod):
+        if isinstance(value, kind):
+            return kind.__name__, value.__func__
+    return ("property", value.fget) if isinstance(value, property) else ("", value)
+
+
+class Above:
+    """`super()` in a method of the tests whose class derives from one of the answer's."""
+
+    def __init__(self, kind: Any, value: Any) -> None:
+        object.__setattr__(self, "_place", (kind, value))
+
+    def __getattribute__(self, name: str) -> Any:
+        kind, value = object.__getattribute__(self, "_place")
+        return kind._remote.do("above", kind, value, name)
+
+
+def above(*given: Any) -> Any:
+    """What the name `super` means in tests that derive from the answer's classes."""
+    frame = sys._getframe(1)
+    kind = given[0] if given else frame.f_locals.get("__class__")
+    value = given[1] if len(given) > 1 else frame.f_locals[frame.f_code.co_varnames[0]]
+    is_remote = is_mirror(value) or isinstance(value, RemoteMeta)
+    return Above(kind, value) if isinstance(kind, RemoteMeta) and is_remote else super(kind, value)
+
+
 class RemoteMeta(type):
     """Metaclass of mirrors: calling a mirror class makes an object over there."""
 
     _remote: "Remote"
+
+    def __new__(meta, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        """A mirror class; where the tests derive a class from one, the derived class is made over there."""
+        remote = next((base._remote for base in bases if isinstance(base, RemoteMeta)), None)
+        if remote is None or "_remote" in namespace:
+            return super().__new__(meta, name, bases, namespace)
+        cell = namespace.pop("__classcell__", None)
+        parts = {
+            word: part_of_class(value) for word, value in namespace.items() if word not in OF_EVERY_CLASS
+        }
+        made = remote.do("derive", None, name, bases, tuple(parts.items()))
+        if cell is not None:
+            cell.cell_contents = made
+        return made
 
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
         return cls._remote.do("call", cls, *args, **kwargs)
@@ -255,8 +301,7 @@ def difference(self: Any, name: str, other: Any) -> Any:
 
     Made-up numbers go first and the test's own last: what was said of those leaves one value for this.
     """
-    probes = [other - other * part / 97 for part in random.sample(range(1, 97), 2)]
-    probes = [round(probe) for probe in probes] if type(other) is int else probes
+    probes = numbers_beside(other)
     said = []
     for probe in probes:
         value = self._remote.do("special", self, name, probe)
@@ -277,6 +322,14 @@ def difference(self: Any, name: str, other: Any) -> Any:
     elif is_mirror(value):
         self._remote.differences.add(id(value))
     return value
+
+
+def numbers_beside(number: Any) -> list[Any]:
+    """One or two numbers of the same kind between 0 and this one, and never this one."""
+    if type(number) is float:
+        return [number * part / 97 if number else part / 97 for part in random.sample(range(1, 97), 2)]
+    between = range(max(1, number - 999), number) if number > 0 else range(number + 1, min(0, number + 999))
+    return random.sample(between, 2) if len(between) > 1 else [0 if number else 1]
 
 
 def holds_anything(self: Any, item: Any) -> bool:

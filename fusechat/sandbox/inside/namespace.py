@@ -6,7 +6,7 @@ import sys
 import types
 from typing import Any
 
-from .mirrors import RemoteMeta
+from .mirrors import RemoteMeta, above
 from .remote import Remote
 from .sources import prelude_names
 from .suite import Suite
@@ -82,6 +82,8 @@ class Namespace:
                 self.bound.add(name)
                 if isinstance(value, RemoteMeta) and self.suite.uses_as_class(name):
                     self.remote.declared.add(value)
+        if any(self.suite.is_derived_from(name) for name in self.bound):
+            self.values["super"] = above
         self.bind_packages()
         self.bind_methods(names)
         self.remote.on_names = self.take_new_values

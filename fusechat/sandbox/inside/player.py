@@ -10,6 +10,7 @@ import importlib
 import socket
 import sys
 import threading
+import types
 from typing import Any
 
 from .describing import CONTENT_BASES, PlayerDecoder, PlayerEncoder, base_content
@@ -186,6 +187,23 @@ def _seed(self: Player, target: Any, module: str, *args: Any) -> None:
     importlib.import_module(module).seed(*args)
 
 
+def _derive(
+    self: Player,
+    target: Any,
+    name: str,
+    bases: tuple[Any, ...],
+    parts: tuple[tuple[str, tuple[str, Any]], ...],
+) -> Any:
+    """A class of the tests that derives from classes of the answer; its methods are done over there."""
+    wrappers: dict[str, Any] = {
+        "staticmethod": staticmethod,
+        "classmethod": classmethod,
+        "property": property,
+    }
+    body = {word: wrappers[kind](value) if kind else value for word, (kind, value) in parts}
+    return types.new_class(name, bases, {}, lambda space: space.update(body))
+
+
 def _call(self: Player, target: Any, /, *args: Any, **kwargs: Any) -> Any:
     return target(*args, **kwargs)
 
@@ -228,6 +246,8 @@ def _throw(self: Player, target: Any, name: str, text: str) -> Any:
 
 OPERATIONS: dict[str, Any] = {
     "call": _call,
+    "derive": _derive,
+    "above": lambda self, target, value, name: getattr(super(target, value), name),
     "copy": lambda self, target: copy.copy(target),
     "deepcopy": lambda self, target: copy.deepcopy(target),
     "getattr": lambda self, target, name: getattr(target, name),

@@ -101,19 +101,23 @@ class Suite:
                     return True
         return False
 
+    def is_derived_from(self, name: str) -> bool:
+        """Whether the tests define a class with this one as a base."""
+        return any(
+            isinstance(node, ast.ClassDef) and any(is_name(base, name) for base in node.bases)
+            for node in self.nodes
+        )
+
     def uses_as_class(self, name: str) -> bool:
         """Whether the tests treat this name as a class, not as a function whose values they look at."""
         if name == "Solution":
             return False
         if name.lstrip("_")[:1].isupper() or self.attributes_of(name) - PLAIN_ATTRIBUTES:
             return True
-        return any(
-            (isinstance(node, ast.ClassDef) and any(is_name(base, name) for base in node.bases))
-            or (
-                isinstance(node, ast.Call)
-                and getattr(node.func, "id", "") in ("isinstance", "issubclass")
-                and any(is_name(part, name) for part in ast.walk(node.args[-1]))
-            )
+        return self.is_derived_from(name) or any(
+            isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") in ("isinstance", "issubclass")
+            and any(is_name(part, name) for part in ast.walk(node.args[-1]))
             for node in self.nodes
         )
 
