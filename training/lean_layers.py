@@ -23,6 +23,8 @@ from training.attention import segment_attention
 from training.packing import Span
 from training.token_logps import add_gradient
 
+FAMILY_CLASSES = ("Llama", "Qwen2", "Gemma2")  # what their classes' names begin with
+
 
 def compute_dtype(tensor: torch.Tensor) -> torch.dtype:
     """The number format of matrix products at this point: autocast's where it is on, else the tensor's own."""
@@ -169,9 +171,20 @@ def _norm_forward(module: Any, x: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def _mlp_forward(module: Any, x: torch.Tensor) -> Any:
-    gelu = "gelu" in str(module.config.to_dict().get("hidden_activation") or module.config.hidden_act)
-    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), gelu))
+def _silu_mlp_forward(module: Any, x: torch.Tensor) -> Any:
+    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), False))
+
+
+def _gelu_mlp_forward(module: Any, x: torch.Tensor) -> Any:
+    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), True))
+
+
+# The activations of _Gate by their names in a config; plain "gelu" is another function.
+MLP_FORWARDS = {
+    "silu": _silu_mlp_forward,
+    "swish": _silu_mlp_forward,
+    "gelu_pytorch_tanh": _gelu_mlp_forward,
+}
 
 
 def _attention_forward(
@@ -221,12 +234,20 @@ def add_gradients_in_place(language_model: Any) -> None:
 
 
 def install(language_model: Any, *, own_attention: bool) -> None:
-    """Gives the model's layers these forward passes; `own_attention` also for attention, over segments."""
+    """Gives the model's layers these forward passes; `own_attention` also for attention, over segments.
+
+    Only layers of the three families' own classes: those of others have similar names and other functions (Qwen3
+    norms queries and keys, Phi-3 has gate and up in one matrix), and keep what transformers gives them.
+    """
     for module in language_model.modules():
         name = type(module).__name__
-        if name.endswith("RMSNorm"):
+        kind = next((name.removeprefix(family) for family in FAMILY_CLASSES if name.startswith(family)), "")
+        if kind == "RMSNorm":
             module.forward = MethodType(_norm_forward, module)
-        elif name.endswith("MLP"):
-            module.forward = MethodType(_mlp_forward, module)
-        elif name.endswith("Attention") and own_attention:
+        elif kind == "MLP":
+            config = module.config
+            activation = config.hidden_activation if name == "Gemma2MLP" else config.hidden_act
+            if activation in MLP_FORWARDS:
+                module.forward = MethodType(MLP_FORWARDS[activation], module)
+        elif kind == "Attention" and own_attention:
             module.forward = MethodType(_attention_forward, module)
