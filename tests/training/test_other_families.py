@@ -70,3 +70,39 @@ def test_an_activation_is_the_one_of_the_config(
     model, examples = make_model("llama", std=1.0, hidden_act=activation), make_examples(5, 2)
     expected = plain_logps(model, examples)
     torch.testing.assert_close(packed_logps(model, examples), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gemma2", "Qwen3", "Gemma3", "Phi3"])
+def test_gradients_are_those_of_transformers_own_layers(
+    family: str, make_model: Maker, make_examples: Maker
+) -> None:
+    """In float32, packed and past autograd on our side; one response at a time and plain autograd on theirs."""
+    examples = make_examples(5, 2)
+    ours, plain = (make_model(family) if family.islower() else make_other(family) for _ in range(2))
+    plain.set_attn_implementation("eager")
+    for example in examples:
+        for response in example.responses:
+            logits = plain(torch.tensor([example.prompt + response])).logits[0]
+            logps = torch.log_softmax(logits.float(), dim=-1)[len(example.prompt) - 1 : -1]
+            logps.gather(1, torch.tensor(response)[:, None]).sum().backward()
+    ours.set_attn_implementation(implementation_name("segments"))
+    policy = Policy(ours, head_chunk=7)
+    policy.add_gradients_in_place()
+    policy(**vars(pack(examples))).sum().backward()
+    found = dict(ours.named_parameters())
+    for name, parameter in plain.named_parameters():
+        scale = parameter.grad.abs().max().item()
+        assert scale > 0, name
+        torch.testing.assert_close(found[name].grad, parameter.grad, rtol=1e-4, atol=1e-4 * scale, msg=name)
+
+
+def test_4_bit_layers_keep_their_own_forward(make_model: Maker) -> None:
+    """Their weights are packed nibbles: our product over them would be nonsense."""
+    quantised = pytest.importorskip("bitsandbytes").nn.Linear4bit
+    model = make_model("llama")
+    layer = model.model.layers[0].mlp
+    layer.up_proj = quantised(32, 48, bias=False)
+    layer.up_proj.weight.requires_grad_(False)
+    Policy(model).add_gradients_in_place()
+    assert "forward" not in vars(layer.up_proj)
+    assert "forward" in vars(layer.gate_proj)
