@@ -55,7 +55,7 @@ class Args:
     random_ids: tuple[int, int, int] | None = None
     """Ours: instead of the file COUNT examples of random ids with PROMPT and RESPONSE tokens."""
     profile: bool = False
-    """Ours: print the operations that take the most time."""
+    """Print the operations that take the most time."""
 
 
 def made_up_loader(count: int, prompt: int, response: int, vocabulary: int) -> Callable[..., Any]:
