@@ -118,7 +118,8 @@ def plan_with_namespaces(
             argv += ["--ro-bind", folder, folder]
     for file in SYSTEM_FILES:
         argv += ["--ro-bind-try", file, file]
-    targets = {folders["inside"]: "/code/inside"}
+    # Under names of their own: a checkout below /tmp would vanish under the scratch folder.
+    targets = {folders["inside"]: "/code/inside", folders["packages"]: "/code/packages"}
     for folder in extra:
         target = targets.get(folder, folder)
         if not target.startswith("/usr/"):
@@ -131,9 +132,9 @@ def plan_with_namespaces(
         "pid_namespaces": True,
         "scratch": "/tmp",
         "scratch_folders": ["/tmp", "/dev/shm"],
-        "path": [folders["packages"]],
+        "path": ["/code/packages"],
         "environment": ENVIRONMENT,
-        "readable": [*SYSTEM_FOLDERS, *SYSTEM_FILES, folders["base"], folders["packages"], "/code", "/dev"],
+        "readable": [*SYSTEM_FOLDERS, *SYSTEM_FILES, folders["base"], "/code", "/dev"],
         "writable": ["/dev/null", "/dev/zero", "/dev/full", "/dev/shm", "/dev/tty"],
     }
     return {"bind": binds, "uid": uid, "argv": argv + template_argv(executable, "/code", descriptor, config)}
