@@ -43,16 +43,19 @@ class DataOnlyUnpickler(pickle.Unpickler):
 
 def first_fenced_block(text: str) -> str:
     """The lines between the first two lines with a fence; empty where there are fewer than two."""
-    lines = text.split("\n")
-    fences = [index for index, line in enumerate(lines) if "```" in line]
-    return "\n".join(lines[fences[0] + 1 : fences[1]]) if len(fences) >= 2 else ""
+    return _lines_between(text, 0, 1)
 
 
 def last_fenced_block(text: str) -> str:
     """The lines between the last two lines with a fence, as LiveCodeBench takes them by now."""
+    return _lines_between(text, -2, -1)
+
+
+def _lines_between(text: str, opening: int, closing: int) -> str:
+    """The lines between two of the lines with a fence, which are given by their places among these."""
     lines = text.split("\n")
     fences = [index for index, line in enumerate(lines) if "```" in line]
-    return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) >= 2 else ""
+    return "\n".join(lines[fences[opening] + 1 : fences[closing]]) if len(fences) >= 2 else ""
 
 
 def case_list(text: str) -> list[dict[str, Any]]:

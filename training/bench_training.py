@@ -25,7 +25,7 @@ from typing import Any, Literal
 from fusechat.command_line import parse_args, run
 from fusechat.errors import BadInput
 from fusechat.model_folder import check_model_folder
-from fusechat.output_file import write_atomically
+from fusechat.output_file import write_json
 
 Work = Literal["lndpo", "sft"]
 SIDES: dict[Work, tuple[str, ...]] = {
@@ -76,7 +76,7 @@ class Args:
 
 
 def words(generator: random.Random, count: int) -> list[str]:
-    """Made-up words of one to three syllables; SmolLM2 sees about three tokens in each."""
+    """Made-up words of one to three syllables; SmolLM2 sees two to three tokens in each."""
     return ["".join(generator.choices(SYLLABLES, k=generator.randint(1, 3))) for _ in range(count)]
 
 
@@ -91,7 +91,7 @@ def write_rows(folder: Path, args: Args) -> None:
     def turn(role: str, median: int) -> list[dict[str, str]]:
         return [{"role": role, "content": text(median)}]
 
-    about = {"prompt_id": "p", "dataset": "made-up", "domain": "instruction", "source": "made-up"}
+    about = {"dataset": "made-up", "domain": "instruction", "source": "made-up"}
     pairs = [
         {
             "prompt": turn("user", args.prompt_words), "chosen": turn("assistant", args.response_words),
@@ -237,7 +237,7 @@ def main() -> None:
     else:
         print_comparison(figures := compare(args))
     if args.output is not None:
-        write_atomically(args.output, json.dumps(figures, indent=2) + "\n")
+        write_json(args.output, figures)
 
 
 if __name__ == "__main__":
