@@ -19,9 +19,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from fusechat.math_answers.equality import compare_quickly
-from fusechat.math_answers.normalisation import MAX_ANSWER_CHARACTERS, normalise_answer
-from fusechat.math_answers.plain_form import comparison_key
+from fusechat.math_answers.equality import compare_quickly, symbolic_forms
+from fusechat.math_answers.normalisation import MAX_ANSWER_CHARACTERS
 
 DEFAULT_TIMEOUT_S = 5.0
 DEFAULT_MEMORY_MB = 2048
@@ -126,10 +125,7 @@ class AnswerChecker:
             if quick is not None:
                 yield key, Comparison(quick)
                 continue
-            found, wanted = (
-                comparison_key(normalise_answer(predicted)),
-                comparison_key(normalise_answer(gold)),
-            )
+            found, wanted = symbolic_forms(predicted, gold)
             if max(map(len, (found, wanted, predicted, gold))) >= MAX_ANSWER_CHARACTERS // 2:
                 yield key, Comparison(None, "answer too long to compare")
                 continue

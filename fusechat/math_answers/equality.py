@@ -57,6 +57,26 @@ def compare_quickly(predicted: str, gold: str, percent_factor: bool = False) -> 
     )
 
 
+def symbolic_forms(predicted: str, gold: str) -> tuple[str, str]:
+    """What algebra gets to compare: both in plain normal form, `y=2x-3` whole where the other is an equation in y.
+
+    The normal form of `y=2x-3` alone is `2x-3`, for a gold answer that is only the value.
+    """
+    answers = predicted, gold
+    forms = [comparison_key(normalise_answer(answer)) for answer in answers]
+    for one, other in ((0, 1), (1, 0)):
+        name, equals, _ = re.sub(r"\\[()\[\]]|[$\s]", "", answers[one][:MAX_ANSWER_CHARACTERS]).partition("=")
+        if (
+            equals
+            and len(name) == 1
+            and "=" not in forms[one]
+            and "=" in forms[other]
+            and name in forms[other]
+        ):
+            forms[one] = f"{name}={forms[one]}"
+    return forms[0], forms[1]
+
+
 def _assignments(answer: str) -> dict[str, str]:
     """The values of an answer like `x=5, y=6` by name; empty for every other answer."""
     bare = re.sub(r"\\[()\[\]]|[$\s]", "", answer[:MAX_ANSWER_CHARACTERS])

@@ -20,6 +20,8 @@ import time
 from typing import Any
 
 _FUNCTION_NAMES = re.compile(r"(?<![\\A-Za-z])(sin|cos|tan|cot|sec|csc|log|ln|pi|infty)(?![A-Za-z])")
+# What may not stand in an equation that is compared by left minus right: more relations, lists, sets, statements.
+_NOT_AN_EQUATION = re.compile(r"[=<>,;|]|\\(?:le|ge|lt|gt|ne|in|to|pm|mp|text|cup|cap)(?![a-z])")
 PR_SET_PDEATHSIG = 1
 WALL_FACTOR = 6
 
@@ -32,7 +34,29 @@ def to_latex(answer: str) -> str:
 
 
 def symbolically_equal(found: str, wanted: str) -> bool:
-    """Whether math-verify takes two answers in normal form for the same object."""
+    """Whether math-verify takes two answers in normal form for the same object.
+
+    Two equations also are where left minus right is the same up to its sign, so that the arrangement of the terms
+    does not count (`2x-y=3` is `y=2x-3`), as in the Qwen2.5-Math evaluation.
+    """
+    if same_object(found, wanted):
+        return True
+    found_zero, wanted_zero = left_minus_right(found), left_minus_right(wanted)
+    if found_zero is None or wanted_zero is None:
+        return False
+    return any(same_object(form, wanted_zero) for form in (found_zero, f"-({found_zero})"))
+
+
+def left_minus_right(answer: str) -> str | None:
+    """`a=b` as `a-(b)`; None for what is no single equation about letters."""
+    left, equals, right = answer.partition("=")
+    if not (equals and left.strip() and right.strip()) or _NOT_AN_EQUATION.search(answer.replace("=", "", 1)):
+        return None
+    return f"{left}-({right})" if re.search("[a-z]", answer, re.IGNORECASE) else None
+
+
+def same_object(found: str, wanted: str) -> bool:
+    """Whether math-verify takes two answers in normal form for the same object as they stand."""
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse, verify
 

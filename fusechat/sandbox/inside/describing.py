@@ -6,24 +6,19 @@ import sys
 import types
 from typing import Any
 
-from .plain_types import NAMED_FUNCTIONS, TAG_OF_MUTABLE, class_names, is_array, is_table, table_parts
+from .plain_types import (
+    CONTENT_BASES,
+    NAMED_FUNCTIONS,
+    TAG_OF_MUTABLE,
+    base_content,
+    class_names,
+    is_array,
+    is_table,
+    table_parts,
+)
 from .stand_ins import number_of, stand_in
 from .wire import Decoder, Encoder
 
-CONTENT_BASES = (
-    int,
-    float,
-    str,
-    bytes,
-    complex,
-    tuple,
-    list,
-    dict,
-    set,
-    frozenset,
-    bytearray,
-    collections.deque,
-)
 SKIPPED_SPECIAL = {
     "__new__", "__init__", "__getattribute__", "__getattr__", "__setattr__", "__delattr__", "__class__", "__dict__",
     "__doc__", "__module__", "__weakref__", "__slots__", "__init_subclass__", "__subclasshook__", "__del__",
@@ -139,23 +134,6 @@ def is_special(name: str) -> bool:
 
 def is_builtin_data(kind: type) -> bool:
     return kind in CONTENT_BASES or kind in TAG_OF_MUTABLE
-
-
-def base_content(base: type, value: Any) -> Any:
-    """An exact built-in copy of what an instance of a subclass holds, without asking its own methods."""
-    if base is int:
-        return int.__index__(value)
-    if base is float:
-        return float.__float__(value)
-    if base is str:
-        return str.__str__(value)
-    if base is bytes:
-        return bytes.__getitem__(value, slice(None))
-    if base is complex:
-        return complex.__pos__(value)
-    if base is dict:
-        return dict(zip(dict.keys(value), dict.values(value), strict=True))
-    return base(base.__iter__(value))  # type: ignore[attr-defined]
 
 
 def plain_scalar(value: Any) -> tuple[Any] | None:

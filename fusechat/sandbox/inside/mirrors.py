@@ -15,28 +15,13 @@ import random
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .plain_types import CONTENT_BASES, base_content
 from .wire import ProtocolError
 
 if TYPE_CHECKING:
     from .remote import Remote
 
-CONTENT_KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        int,
-        float,
-        str,
-        bytes,
-        complex,
-        tuple,
-        list,
-        dict,
-        set,
-        frozenset,
-        bytearray,
-        collections.deque,
-    )
-}
+CONTENT_KINDS: dict[str, type] = {kind.__name__: kind for kind in CONTENT_BASES}
 MUTABLE_KINDS = (list, dict, set, bytearray, collections.deque)
 _BINARY = [
     "add",
@@ -236,23 +221,7 @@ def plain_content(value: Any) -> Any:
         if type(fresh) is not base:
             raise ProtocolError("content changed its type")
         return fresh
-    return copy_of_base(base, value)
-
-
-def copy_of_base(base: type, value: Any) -> Any:
-    if base is int:
-        return int.__index__(value)
-    if base is str:
-        return str.__str__(value)
-    if base is float:
-        return float.__float__(value)
-    if base is complex:
-        return complex.__pos__(value)
-    if base is bytes:
-        return bytes.__getitem__(value, slice(None))
-    if base is dict:
-        return dict(zip(dict.keys(value), dict.values(value), strict=True))
-    return base(base.__iter__(value))  # type: ignore[attr-defined]
+    return base_content(base, value)
 
 
 def _abs(self: Any) -> Any:

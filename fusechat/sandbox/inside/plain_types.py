@@ -80,6 +80,29 @@ DONE_THERE = {
 }  # fmt: skip
 
 
+# Built-ins whose subclasses carry their plain content with them, the more special ones first.
+CONTENT_BASES: tuple[type, ...] = (
+    int, float, str, bytes, complex, tuple, list, dict, set, frozenset, bytearray, collections.deque,
+)  # fmt: skip
+
+
+def base_content(base: type, value: Any) -> Any:
+    """An exact built-in copy of what an instance of a subclass holds, without asking its own methods."""
+    if base is int:
+        return int.__index__(value)
+    if base is float:
+        return float.__float__(value)
+    if base is str:
+        return str.__str__(value)
+    if base is bytes:
+        return bytes.__getitem__(value, slice(None))
+    if base is complex:
+        return complex.__pos__(value)
+    if base is dict:
+        return dict(zip(dict.keys(value), dict.values(value), strict=True))
+    return base(base.__iter__(value))  # type: ignore[attr-defined]
+
+
 def class_names(kind: type) -> list[str]:
     """Names of a class and its ancestors; a `?` marks those that only share the name of a known exception."""
     names = []
