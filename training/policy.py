@@ -87,6 +87,10 @@ def load_policy(model: str | Path, attention: Attention, device: torch.device, *
             f"{model}: model_type {config.model_type} is not among {', '.join(FAMILIES)}; packed training is "
             "checked for these only"
         )
+    if getattr(config, "use_bidirectional_attention", None):
+        raise BadInput(
+            f"{model}: its config.json says use_bidirectional_attention: an encoder, which is not trained to answer"
+        )
     check_attention(attention, config, device)
     # No dropout: reference and policy must be the same function at the start. So the model can stay in training
     # mode throughout, which bitsandbytes needs on CPU: one evaluation pass would turn its 4-bit weights into an

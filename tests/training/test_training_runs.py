@@ -291,6 +291,16 @@ def test_an_unsupported_family_is_refused(data_files: Files, tiny_folders: Files
         train("sft", "--model", folder, "--train-file", data_files["sft"], "--output-dir", tmp_path / "model")
 
 
+def test_a_bidirectional_gemma_is_refused(data_files: Files, tiny_folders: Files, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_folders["gemma2"], folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    encoder = {**config, "use_bidirectional_attention": True}
+    (folder / "config.json").write_text(json.dumps(encoder), encoding="utf-8")
+    with pytest.raises(BadInput, match="use_bidirectional_attention"):
+        train("sft", "--model", folder, "--train-file", data_files["sft"], "--output-dir", tmp_path / "model")
+
+
 def test_a_diverged_run_stops_before_the_update(
     tiny_folders: Files, data_files: Files, tmp_path: Path
 ) -> None:
