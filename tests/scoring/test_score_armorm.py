@@ -148,6 +148,20 @@ def test_what_cannot_be_scored_is_null_with_a_reason(
     assert "6 answers, 3 scored, 1 truncated, 3 without a score" in capsys.readouterr().out
 
 
+def test_a_conversation_that_the_template_refuses_is_null_and_the_others_are_scored(
+    tmp_path: Path, write_jsonl: Any, score: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = make_tiny_armorm(tmp_path / "gemma", "gemma2")  # whose template knows no system turn
+    prompts = prompt_rows(2)
+    prompts[0]["messages"].insert(0, {"role": "system", "content": "Be brief."})
+    responses = response_rows(prompts, "alpha", 2)
+    flags = ["--prompts", write_jsonl("p.jsonl", prompts), "--responses", write_jsonl("r.jsonl", responses)]
+    rows = score(model, tmp_path / "out.jsonl", *flags)
+    assert [row["rm_score"] is None for row in rows] == [True, True, False, False]
+    assert all("System role not supported" in row["reason"] for row in rows[:2])
+    assert "4 answers, 2 scored, 0 truncated, 2 without a score" in capsys.readouterr().out
+
+
 def test_a_truncated_answer_is_scored_at_its_end_of_turn(tmp_path: Path, armorm: Path) -> None:
     from fusechat.records import Message
     from scoring.rm_inputs import Encoded, encode
