@@ -25,7 +25,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from fusechat.errors import BadInput
-from scoring.shared_prefix import plain_attention
+from scoring.hidden_states import plain_attention
 
 PUBLISHED_OBJECTIVES = (
     "helpsteer-helpfulness",

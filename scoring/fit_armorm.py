@@ -165,7 +165,7 @@ def extract_features(
 
     from scoring.armorm import load_whole, read_config
     from scoring.fit_features import check_folder, extract
-    from scoring.shared_prefix import plain_attention
+    from scoring.hidden_states import plain_attention
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokens_per_batch = args.tokens_per_batch or DEFAULT_TOKENS_PER_BATCH[device]

@@ -12,8 +12,8 @@ from fusechat.output_file import write_atomically, write_json
 from fusechat.progress import Progress
 from fusechat.run_manifest import differing_settings
 from scoring.fit_data import FitData
-from scoring.prefix_batches import PromptGroup, lay_out, plan_padded, plan_rows
-from scoring.shared_prefix import read_padded, read_row, shares_prefix
+from scoring.hidden_states import read_padded, read_row, shares_prefix
+from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of
 
 CHUNK_ANSWERS = 512  # answers in one file; what a killed run may have to compute again
 
@@ -61,7 +61,7 @@ def extract(
                 states = []
                 for batch in chunk:
                     if shared:
-                        states.append(read_row(decoder, lay_out(batch), gate_offset))
+                        states.append(read_row(decoder, row_of(batch), gate_offset))
                     else:
                         states.append(read_padded(decoder, batch, gate_offset, pad_id))
                     progress.update(sum(len(group.keys) for group in batch))

@@ -1,17 +1,13 @@
 """Which answers go through the model together. Pure functions on token ids.
 
-Answers to one prompt stand behind one copy of it; several prompts with their answers fill one row:
-
-    tokens     p p p a a a b b | q q c c c d d        p, q prompts; a, b answers to p; c, d answers to q
-    positions  0 1 2 3 4 5 3 4 | 0 1 2 3 4 2 3        every answer continues its own prompt's positions
-
-Nothing is padded, and a prompt's tokens are computed once for all its answers. Models that cannot work so
-get padded batches of answers of like length instead.
+Answers to one prompt stand behind one copy of it; several prompts with their answers fill one row (see
+`fusechat/row_layout.py`). Models that cannot work so get padded batches of answers of like length instead.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from fusechat.row_layout import Span, lay_out
 
 TokenIds = tuple[int, ...]
 
@@ -30,21 +26,13 @@ class PromptGroup:
         return len(self.prompt) + sum(map(len, self.answers))
 
 
-class Span(NamedTuple):
-    """Where a group lies in its row: the prompt in [start, prompt_end), then answers up to each of `ends`."""
-
-    start: int
-    prompt_end: int
-    ends: tuple[int, ...]
-
-
 @dataclass(frozen=True)
 class Row:
     """One row for one forward pass."""
 
     tokens: list[int]
     positions: list[int]
-    spans: tuple[Span, ...]
+    layout: tuple[Span, ...]
     groups: tuple[PromptGroup, ...]
 
     @property
@@ -92,22 +80,9 @@ def _split(group: PromptGroup, tokens_per_batch: int) -> list[PromptGroup]:
     ]
 
 
-def lay_out(groups: Sequence[PromptGroup]) -> Row:
+def row_of(groups: Sequence[PromptGroup]) -> Row:
     """Writes groups one behind the other into one row."""
-    tokens: list[int] = []
-    positions: list[int] = []
-    spans: list[Span] = []
-    for group in groups:
-        start, prompt_end = len(tokens), len(tokens) + len(group.prompt)
-        tokens.extend(group.prompt)
-        positions.extend(range(len(group.prompt)))
-        ends: list[int] = []
-        for answer in group.answers:
-            tokens.extend(answer)
-            positions.extend(range(len(group.prompt), len(group.prompt) + len(answer)))
-            ends.append(len(tokens))
-        spans.append(Span(start, prompt_end, tuple(ends)))
-    return Row(tokens, positions, tuple(spans), tuple(groups))
+    return Row(*lay_out((group.prompt, group.answers) for group in groups), tuple(groups))
 
 
 def plan_padded(groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:

@@ -14,9 +14,7 @@ import torch
 
 from fusechat.errors import BadInput
 from scoring.armorm import ArmoRM, is_armorm_config, load_armorm, load_whole, read_config
-from scoring.prefix_batches import PromptGroup, lay_out, plan_padded, plan_rows
-from scoring.rm_inputs import check_chat, check_template
-from scoring.shared_prefix import (
+from scoring.hidden_states import (
     HiddenStates,
     plain_attention,
     read_padded,
@@ -24,6 +22,8 @@ from scoring.shared_prefix import (
     right_padded,
     shares_prefix,
 )
+from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of
+from scoring.rm_inputs import check_chat, check_template
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -59,7 +59,7 @@ class RewardModel:
     def read(self, batch: Sequence[PromptGroup]) -> HiddenStates:
         """The decoder's states that heads read, answers in the order of the batch."""
         if self.shared:
-            return read_row(self.decoder, lay_out(batch), self.gate_offset)
+            return read_row(self.decoder, row_of(batch), self.gate_offset)
         return read_padded(self.decoder, batch, self.gate_offset, self.pad_id)
 
     @torch.inference_mode()

@@ -190,10 +190,6 @@ def profiled(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def measure(args: Args) -> dict[str, Any]:
     """Runs the side in a temporary folder and adds the peak memory of this process."""
     os.environ["ACCELERATE_MIXED_PRECISION"] = args.precision
-    from accelerate import Accelerator
-
-    from training.passes import peak_memory_gb
-
     kind, work = args.side.split("-", 1)
     with tempfile.TemporaryDirectory() as folder:
         side = {"ours": ours, "trl": trl}[kind]
@@ -202,6 +198,11 @@ def measure(args: Args) -> dict[str, Any]:
             return side(args, work, Path(folder))
 
         result = profiled(action) if args.profile else action()
+    from accelerate import Accelerator
+
+    # Not before: this package asks torch for huge pages, which TRL alone would not have.
+    from training.passes import peak_memory_gb
+
     return {**result, "peak_memory_gb": peak_memory_gb(Accelerator(cpu=True))}
 
 

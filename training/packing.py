@@ -8,19 +8,11 @@ Which token sees which (the attention) follows from the layout: see attention.py
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 
+from fusechat.row_layout import Span, lay_out
 from training.examples import Example
-
-
-class Span(NamedTuple):
-    """Where one example lies in the row: [start, prompt_end) is its prompt; responses follow, each to its end."""
-
-    start: int
-    prompt_end: int
-    response_ends: tuple[int, ...]
 
 
 @dataclass
@@ -45,30 +37,20 @@ class PackedBatch:
 
 def pack(examples: Sequence[Example]) -> PackedBatch:
     """Packs examples into one row. Responses are numbered in order: of pair i, 2i is chosen, 2i + 1 rejected."""
-    tokens: list[int] = []
-    positions: list[int] = []
+    tokens, positions, layout = lay_out((example.prompt, example.responses) for example in examples)
     read_positions: list[int] = []
     targets: list[int] = []
     response_index: list[int] = []
     lengths: list[int] = []
-    layout: list[Span] = []
-    for example in examples:
-        start, prompt_end = len(tokens), len(tokens) + len(example.prompt)
-        tokens.extend(example.prompt)
-        positions.extend(range(len(example.prompt)))
-        ends: list[int] = []
-        for response in example.responses:
-            first, length = len(tokens), len(response)
+    for example, span in zip(examples, layout, strict=True):
+        starts = (span.prompt_end, *span.answer_ends)
+        for response, first in zip(example.responses, starts, strict=False):
             # The first trained token is predicted from the prompt's last token, each other from the one before it.
-            read_positions.append(prompt_end - 1)
-            read_positions.extend(range(first, first + length - 1))
+            read_positions.append(span.prompt_end - 1)
+            read_positions.extend(range(first, first + len(response) - 1))
             targets.extend(response)
-            response_index.extend([len(lengths)] * length)
-            lengths.append(length)
-            tokens.extend(response)
-            positions.extend(range(len(example.prompt), len(example.prompt) + length))
-            ends.append(len(tokens))
-        layout.append(Span(start, prompt_end, tuple(ends)))
+            response_index.extend([len(lengths)] * len(response))
+            lengths.append(len(response))
     return PackedBatch(
         input_ids=torch.tensor([tokens]),
         position_ids=torch.tensor([positions]),
@@ -76,7 +58,7 @@ def pack(examples: Sequence[Example]) -> PackedBatch:
         targets=torch.tensor(targets),
         response_index=torch.tensor(response_index),
         lengths=torch.tensor(lengths),
-        layout=tuple(layout),
+        layout=layout,
     )
 
 

@@ -139,14 +139,6 @@ def _grad_logits(
     return gradient if slope is None else gradient.mul_(slope)
 
 
-def add_gradient(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
-    """Adds to a parameter's gradient in place, in its own number format."""
-    if parameter.grad is None:
-        parameter.grad = gradient.to(parameter.dtype)
-    else:
-        parameter.grad.add_(gradient)
-
-
 def token_logps(
     hidden: torch.Tensor,
     weight: torch.Tensor,

@@ -13,9 +13,9 @@ from tiny_reward_models import make_tiny_armorm
 torch = pytest.importorskip("torch")
 
 from fusechat.chat import load_tokenizer  # noqa: E402
-from scoring.prefix_batches import PromptGroup, lay_out, plan_padded, plan_rows  # noqa: E402
+from scoring.hidden_states import shares_prefix  # noqa: E402
+from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of  # noqa: E402
 from scoring.reward_models import RewardModel, load_reward_model  # noqa: E402
-from scoring.shared_prefix import shares_prefix  # noqa: E402
 
 
 def groups_of(counts: list[tuple[int, list[int]]], vocabulary: int = 400) -> list[PromptGroup]:
@@ -111,7 +111,7 @@ def test_padded_batches_give_the_same_scores(tmp_path: Path) -> None:
 
 def test_row_of_the_docstring() -> None:
     """Prompt of 3 with answers of 3 and 2; prompt of 2 with answers of 3 and 2: positions as drawn there."""
-    row = lay_out(
+    row = row_of(
         [
             PromptGroup((1, 1, 1), ((2, 2, 2), (3, 3)), ("a", "b")),
             PromptGroup((4, 4), ((5, 5, 5), (6, 6)), ("c", "d")),
@@ -119,7 +119,7 @@ def test_row_of_the_docstring() -> None:
     )
     assert row.tokens == [1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 6]
     assert row.positions == [0, 1, 2, 3, 4, 5, 3, 4, 0, 1, 2, 3, 4, 2, 3]
-    assert [(span.start, span.prompt_end, span.ends) for span in row.spans] == [
+    assert [(span.start, span.prompt_end, span.answer_ends) for span in row.layout] == [
         (0, 3, (6, 8)),
         (8, 10, (13, 15)),
     ]

@@ -9,7 +9,6 @@ layers write each intermediate result to memory, in float32, and keep most of th
 
 compute in float32 inside where transformers does, and hand on the number format that the next matrix product wants.
 `install` puts them into a loaded Llama, Qwen2 or Gemma-2; names, parameters and saved files stay as they are.
-Where one process trains alone, `add_gradients_in_place` saves the copies of weights and gradients, too.
 """
 
 from collections.abc import Sequence
@@ -19,9 +18,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from training.attention import segment_attention
-from training.packing import Span
-from training.token_logps import add_gradient
+from fusechat.row_layout import Span
+from fusechat.shared_prefix import Masks, shared_prefix_attention
 
 FAMILY_CLASSES = ("Llama", "Qwen2", "Gemma2")  # what their classes' names begin with
 
@@ -113,56 +111,6 @@ def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, sign: int) -> t
     return turned
 
 
-class _Embedding(torch.autograd.Function):
-    """ids (1, T), weight (V, H) -> (1, T, H); the gradient goes straight into the rows of weight.grad that it touches.
-
-    Autograd's own makes a (V, H) tensor of zeros for a few rows, and then adds all of it.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, ids: torch.Tensor, weight: torch.Tensor, padding: int | None) -> torch.Tensor:
-        ctx.ids, ctx.leaf, ctx.padding = ids, weight, padding
-        return F.embedding(ids, weight)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
-        if ctx.leaf.grad is None:
-            ctx.leaf.grad = torch.zeros_like(ctx.leaf)
-        grad = grad_outputs[0][0].to(ctx.leaf.dtype)  # (T, H)
-        if ctx.padding is not None:  # as torch.nn.Embedding has it
-            grad = grad.masked_fill(ctx.ids[0, :, None] == ctx.padding, 0)
-        ctx.leaf.grad.index_add_(0, ctx.ids[0], grad)
-        return None, None, None
-
-
-class _Linear(torch.autograd.Function):
-    """x (1, T, I), weight (O, I), bias (O,) or None -> (1, T, O); the gradients go straight into .grad.
-
-    Autocast would keep every weight's bf16 copy until the backward pass is through; here it is made twice and kept
-    only while it is used. Making it costs a fiftieth of the product.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype
-    ) -> torch.Tensor:
-        inputs = x.to(dtype)
-        ctx.save_for_backward(inputs)
-        ctx.weight, ctx.bias, ctx.dtype = weight, bias, x.dtype
-        return F.linear(inputs, weight.to(dtype), None if bias is None else bias.to(dtype))
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
-        (inputs,) = ctx.saved_tensors
-        (grad,) = grad_outputs
-        add_gradient(ctx.weight, grad.flatten(0, -2).T @ inputs.flatten(0, -2))
-        if ctx.bias is not None:
-            add_gradient(ctx.bias, grad.flatten(0, -2).sum(0))
-        needs_input = ctx.needs_input_grad[0]
-        grad_x = (grad @ ctx.weight.to(grad.dtype)).to(ctx.dtype) if needs_input else None
-        return grad_x, None, None, None
-
-
 def _norm_forward(module: Any, x: torch.Tensor) -> torch.Tensor:
     gemma = hasattr(module, "eps")  # Gemma's weights are differences from 1
     eps = module.eps if gemma else module.variance_epsilon
@@ -192,6 +140,7 @@ def _attention_forward(
     hidden_states: torch.Tensor,
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
     layout: Sequence[Span],
+    masks: Masks,
     **_more: Any,
 ) -> tuple[torch.Tensor, None]:
     """hidden_states (1, T, H); position_embeddings: (cos, sin), each (1, T, D), their halves equal."""
@@ -200,37 +149,12 @@ def _attention_forward(
     query = _Rotation.apply(module.q_proj(hidden_states).view(shape), cos, sin)
     key = _Rotation.apply(module.k_proj(hidden_states).view(shape), cos, sin)
     value = module.v_proj(hidden_states).view(shape)
-    attended, _ = segment_attention(
+    attended, _ = shared_prefix_attention(
         module, query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), None,
-        layout=layout, scaling=module.scaling, sliding_window=getattr(module, "sliding_window", None),
+        layout=layout, masks=masks, scaling=module.scaling, sliding_window=getattr(module, "sliding_window", None),
         softcap=getattr(module, "attn_logit_softcapping", None),
     )  # fmt: skip
     return module.o_proj(attended.flatten(2)), None
-
-
-def _embedding_forward(module: Any, ids: torch.Tensor) -> Any:
-    return _Embedding.apply(ids, module.weight, module.padding_idx)
-
-
-def _linear_forward(module: Any, x: torch.Tensor) -> Any:
-    return _Linear.apply(x, module.weight, module.bias, compute_dtype(x))
-
-
-def add_gradients_in_place(language_model: Any) -> None:
-    """Lets the gradients of embedding and linear layers go past autograd.
-
-    For one process alone: DDP and FSDP wait for autograd's own gradients.
-    """
-    head = language_model.get_output_embeddings()
-    for module in language_model.modules():
-        if module is head or not any(
-            parameter.requires_grad for parameter in module.parameters(recurse=False)
-        ):
-            continue
-        if type(module) is torch.nn.Embedding:  # Gemma-2 has one of its own, which scales
-            module.forward = MethodType(_embedding_forward, module)
-        elif type(module) is torch.nn.Linear:
-            module.forward = MethodType(_linear_forward, module)
 
 
 def install(language_model: Any, *, own_attention: bool) -> None:

@@ -1,22 +1,17 @@
-"""Runs a decoder over a row in which several answers stand behind one copy of their prompt.
+"""Runs a decoder over rows with shared prompts, or over padded batches, and takes the states that reward heads read.
 
-A custom attention function, which transformers calls in every layer, lets each answer see its prompt and
-itself and nothing else. It works on pieces of the row, so no work goes into masked blocks, and honours
-sliding windows and Gemma-2's attention soft-capping. What else an architecture may do (attention sinks,
-recurrent layers) cannot be known, so `shares_prefix` tries every model before it is trusted.
+What an architecture may do beside attention as we know it (attention sinks, recurrent layers) cannot be known, so
+`shares_prefix` tries every model before it is trusted.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
-from scoring.prefix_batches import PromptGroup, Row, Span, lay_out
+from fusechat.shared_prefix import register_attention
+from scoring.prefix_batches import PromptGroup, Row, row_of
 
-ATTENTION_NAME = "fusechat_shared_prefix"
-# Additive masks by (queries, keys, window): the same in every layer, made once in a forward pass.
-Masks = dict[tuple[int, int, int | None], torch.Tensor]
 # Hidden states of a bf16 model differ by its own rounding; a wrong mask changes them completely.
 PROBE_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
 
@@ -47,12 +42,12 @@ def read_row(decoder: Any, row: Row, gate_offset: int) -> HiddenStates:
             position_ids=torch.tensor([row.positions], device=device),
             attention_mask=None,
             use_cache=False,
-            spans=row.spans,
+            layout=row.layout,
             masks={},
         ).last_hidden_state[0]  # (T, d)
-    ends = [end - 1 for span in row.spans for end in span.ends]
-    gates = [span.prompt_end - gate_offset for span in row.spans]
-    owners = [index for index, span in enumerate(row.spans) for _ in span.ends]
+    ends = [end - 1 for span in row.layout for end in span.answer_ends]
+    gates = [span.prompt_end - gate_offset for span in row.layout]
+    owners = [index for index, span in enumerate(row.layout) for _ in span.answer_ends]
     return HiddenStates(hidden[ends].float(), hidden[gates].float(), torch.tensor(owners, device=device))
 
 
@@ -97,7 +92,7 @@ def shares_prefix(decoder: Any) -> bool:
         PromptGroup(made_up(6, 5), (made_up(4, 14), made_up(7, 15)), ("d", "e")),
     ]
     try:
-        shared = read_row(decoder, lay_out(groups), 2).last
+        shared = read_row(decoder, row_of(groups), 2).last
     except (TypeError, ValueError, AttributeError, RuntimeError, KeyError):
         return False
     alone = [
@@ -114,88 +109,11 @@ class _attention:
     """Switches a decoder to the shared-prefix attention for the length of a block."""
 
     def __init__(self, decoder: Any) -> None:
-        from transformers import AttentionInterface
-
-        AttentionInterface.register(ATTENTION_NAME, shared_prefix_attention)
         self._decoder = decoder
         self._before = decoder.config._attn_implementation
 
     def __enter__(self) -> None:
-        self._decoder.config._attn_implementation = ATTENTION_NAME
+        self._decoder.config._attn_implementation = register_attention()
 
     def __exit__(self, *_: object) -> None:
         self._decoder.config._attn_implementation = self._before
-
-
-def shared_prefix_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    *,
-    spans: Sequence[Span],
-    masks: Masks,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """transformers' attention function. query (1, heads, T, D), key and value (1, key heads, T, D)."""
-    repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:
-        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-    output = torch.empty(
-        (query.shape[0], query.shape[2], query.shape[1], value.shape[3]),
-        dtype=query.dtype,
-        device=query.device,
-    )  # (1, T, heads, D)
-
-    def attend(first: int, last: int, seen_key: torch.Tensor, seen_value: torch.Tensor) -> None:
-        piece = _causal(
-            query[:, :, first:last], seen_key, seen_value, masks, scaling, sliding_window, softcap
-        )
-        output[:, first:last] = piece.transpose(1, 2)
-
-    for span in spans:
-        # The prompt and its first answer are one causal piece; each further answer sees the prompt and itself.
-        whole = slice(span.start, span.ends[0])
-        attend(span.start, span.ends[0], key[:, :, whole], value[:, :, whole])
-        prompt = slice(span.start, span.prompt_end)
-        for first, last in zip(span.ends, span.ends[1:], strict=False):
-            attend(
-                first,
-                last,
-                torch.cat([key[:, :, prompt], key[:, :, first:last]], dim=2),
-                torch.cat([value[:, :, prompt], value[:, :, first:last]], dim=2),
-            )
-    return output, None
-
-
-def _causal(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    masks: Masks,
-    scaling: float | None,
-    window: int | None,
-    softcap: float | None,
-) -> torch.Tensor:
-    """Causal attention of a sequence's last queries: query i stands at place (keys - queries + i)."""
-    num_queries, num_keys = query.shape[2], key.shape[2]
-    if window is not None and window >= num_keys:
-        window = None
-    if num_queries == num_keys and softcap is None and window is None:
-        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
-    shape = (num_queries, num_keys, window)
-    if shape not in masks:
-        places = torch.arange(num_keys, device=query.device)
-        distance = places[num_keys - num_queries :, None] - places[None, :]  # (queries, keys)
-        hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
-        masks[shape] = torch.zeros_like(hidden, dtype=query.dtype).masked_fill_(hidden, float("-inf"))
-    mask = masks[shape]
-    if softcap is None:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    scores = torch.tanh((query @ key.transpose(2, 3)) * (scale / softcap)) * softcap + mask
-    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype) @ value

@@ -1,0 +1,114 @@
+"""Attention over a row of `row_layout`: each answer sees its prompt and itself, and nothing else of the row.
+
+transformers calls it in every layer, for the trainers and the reward models alike. It works piece by piece, so no work
+goes into masked blocks, and honours sliding windows and Gemma-2's attention soft-capping.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from fusechat.row_layout import Span
+
+ATTENTION_NAME = "fusechat_shared_prefix"  # under which transformers knows our function
+# Additive masks by (queries, keys, window): the same in every layer, made once in a pass over the layers.
+Masks = dict[tuple[int, int, int | None], torch.Tensor]
+
+
+def register_attention() -> str:
+    """Makes the attention known to transformers; returns its name, for `attn_implementation`."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION_NAME, shared_prefix_attention)
+    return ATTENTION_NAME
+
+
+def shared_prefix_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    layout: Sequence[Span],
+    masks: Masks,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    dropout: float = 0.0,
+    **_more: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' attention function; `layout` and an empty `masks` are keywords of the decoder's own call.
+
+    query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D).
+    """
+    options: dict[str, Any] = {
+        "masks": masks, "scaling": scaling, "window": sliding_window, "softcap": softcap, "dropout": dropout,
+    }  # fmt: skip
+    # Split, not sliced: the backward pass of a slice fills a tensor of the whole row with zeros, once per slice.
+    sizes = [
+        end - start
+        for span in layout
+        for start, end in zip((span.start, *span.answer_ends), span.answer_ends, strict=False)
+    ]
+    parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
+    pieces: list[torch.Tensor] = []
+    for span in layout:
+        first_query, first_key, first_value = next(parts)  # the prompt and its first answer: one causal piece
+        pieces.append(_attend(first_query, first_key, first_value, **options))
+        prompt = span.prompt_end - span.start
+        for _ in span.answer_ends[1:]:
+            own_query, own_key, own_value = next(parts)
+            seen_key = torch.cat([first_key[:, :, :prompt], own_key], dim=2)
+            seen_value = torch.cat([first_value[:, :, :prompt], own_value], dim=2)
+            pieces.append(_attend(own_query, seen_key, seen_value, **options))
+    return torch.cat([piece.transpose(1, 2) for piece in pieces], dim=1), None
+
+
+def _attend(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    *,
+    masks: Masks,
+    scaling: float | None,
+    window: int | None,
+    softcap: float | None,
+    dropout: float,
+) -> torch.Tensor:
+    """Causal attention of a sequence's last queries: query i stands at place (keys - queries + i)."""
+    num_queries, num_keys = query.shape[2], key.shape[2]
+    groups = query.shape[1] // key.shape[1]
+    if window is not None and window >= num_keys:
+        window = None
+    if num_queries == num_keys and window is None and softcap is None:
+        return F.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scaling, dropout_p=dropout, enable_gqa=groups > 1
+        )
+    mask = _mask(query, num_keys, window, masks)
+    # On CUDA no kernel takes both a mask and fewer key heads, and the fallback makes (heads, queries, keys) tensors.
+    if groups > 1 and (softcap is not None or query.is_cuda):
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+        groups = 1
+    if softcap is None:
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, scale=scaling, dropout_p=dropout, enable_gqa=groups > 1
+        )
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = torch.tanh((query @ key.transpose(2, 3)) * (scale / softcap)) * softcap + mask
+    probabilities = F.dropout(torch.softmax(scores, dim=-1, dtype=torch.float32), dropout).to(query.dtype)
+    return probabilities @ value  # (1, heads, queries, D)
+
+
+def _mask(query: torch.Tensor, num_keys: int, window: int | None, masks: Masks) -> torch.Tensor:
+    """(queries, keys): 0 where a query sees a key, -inf elsewhere."""
+    num_queries = query.shape[2]
+    shape = (num_queries, num_keys, window)
+    if shape not in masks:
+        places = torch.arange(num_keys, device=query.device)
+        distance = places[num_keys - num_queries :, None] - places[None, :]
+        hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
+        masks[shape] = torch.zeros_like(hidden, dtype=query.dtype).masked_fill_(hidden, float("-inf"))
+    return masks[shape]
