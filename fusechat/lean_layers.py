@@ -71,21 +71,32 @@ class _Gate(torch.autograd.Function):
     def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor, gelu: bool) -> torch.Tensor:
         ctx.save_for_backward(gate, up)
         ctx.gelu = gelu
-        return _activation(gate, gelu).mul_(up)
+        return gated(gate, up, gelu)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
         gate, up = ctx.saved_tensors
-        (grad,) = grad_outputs
-        grad_up = _activation(gate, ctx.gelu).mul_(grad)
-        through = grad * up
-        if ctx.gelu:
-            return torch.ops.aten.gelu_backward(through, gate, approximate="tanh"), grad_up, None
-        return torch.ops.aten.silu_backward(through, gate), grad_up, None
+        return *gate_gradients(grad_outputs[0], gate, up, ctx.gelu), None
 
 
 def _activation(gate: torch.Tensor, gelu: bool) -> torch.Tensor:
     return F.gelu(gate, approximate="tanh") if gelu else F.silu(gate)
+
+
+def gated(gate: torch.Tensor, up: torch.Tensor, gelu: bool) -> torch.Tensor:
+    """act(gate) * up, with one new tensor."""
+    return _activation(gate, gelu).mul_(up)
+
+
+def gate_gradients(
+    grad: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, gelu: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The gradients of `gated` for gate and up."""
+    grad_up = _activation(gate, gelu).mul_(grad)
+    through = grad * up
+    if gelu:
+        return torch.ops.aten.gelu_backward(through, gate, approximate="tanh"), grad_up
+    return torch.ops.aten.silu_backward(through, gate), grad_up
 
 
 class _Rotation(torch.autograd.Function):
@@ -119,20 +130,18 @@ def _norm_forward(module: Any, x: torch.Tensor) -> torch.Tensor:
     return result
 
 
-def _silu_mlp_forward(module: Any, x: torch.Tensor) -> Any:
-    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), False))
+def _mlp_forward(module: Any, x: torch.Tensor) -> Any:
+    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), uses_gelu(module)))
 
 
-def _gelu_mlp_forward(module: Any, x: torch.Tensor) -> Any:
-    return module.down_proj(_Gate.apply(module.gate_proj(x), module.up_proj(x), True))
-
-
-# The activations of _Gate by their names in a config; plain "gelu" is another function.
-MLP_FORWARDS = {
-    "silu": _silu_mlp_forward,
-    "swish": _silu_mlp_forward,
-    "gelu_pytorch_tanh": _gelu_mlp_forward,
-}
+def uses_gelu(mlp: Any) -> bool | None:
+    """Which activation of _Gate a family's MLP has; None for any other module and activation."""
+    name = type(mlp).__name__
+    if name not in {f"{family}MLP" for family in FAMILY_CLASSES}:
+        return None
+    activation = mlp.config.hidden_activation if name == "Gemma2MLP" else mlp.config.hidden_act
+    # Plain "gelu" is another function.
+    return {"silu": False, "swish": False, "gelu_pytorch_tanh": True}.get(activation)
 
 
 def _attention_forward(
@@ -168,10 +177,7 @@ def install(language_model: Any, *, own_attention: bool) -> None:
         kind = next((name.removeprefix(family) for family in FAMILY_CLASSES if name.startswith(family)), "")
         if kind == "RMSNorm":
             module.forward = MethodType(_norm_forward, module)
-        elif kind == "MLP":
-            config = module.config
-            activation = config.hidden_activation if name == "Gemma2MLP" else config.hidden_act
-            if activation in MLP_FORWARDS:
-                module.forward = MethodType(MLP_FORWARDS[activation], module)
+        elif uses_gelu(module) is not None:
+            module.forward = MethodType(_mlp_forward, module)
         elif kind == "Attention" and own_attention:
             module.forward = MethodType(_attention_forward, module)

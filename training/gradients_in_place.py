@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from fusechat.lean_layers import compute_dtype
+from fusechat.lean_layers import compute_dtype, gate_gradients, gated, uses_gelu
 
 
 def add_gradient(parameter: torch.Tensor, gradient: torch.Tensor) -> None:
@@ -63,12 +63,44 @@ class _Linear(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
         (inputs,) = ctx.saved_tensors
         (grad,) = grad_outputs
-        add_gradient(ctx.weight, grad.flatten(0, -2).T @ inputs.flatten(0, -2))
-        if ctx.bias is not None:
-            add_gradient(ctx.bias, grad.flatten(0, -2).sum(0))
+        _add_linear_gradients(ctx.weight, ctx.bias, grad, inputs)
         needs_input = ctx.needs_input_grad[0]
         grad_x = (grad @ ctx.weight.to(grad.dtype)).to(ctx.dtype) if needs_input else None
         return grad_x, None, None, None
+
+
+class _GatedLinear(torch.autograd.Function):
+    """The last product of a gated MLP: gate, up (1, T, I), weight (O, I), bias (O,) or None -> (1, T, O).
+
+    Keeps gate and up alone: what is multiplied, act(gate) * up, is made again in the backward pass, where it costs little.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gate: torch.Tensor,
+        up: torch.Tensor,
+        gelu: bool,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(gate, up)
+        ctx.weight, ctx.bias, ctx.gelu = weight, bias, gelu
+        dtype = gate.dtype
+        return F.linear(gated(gate, up, gelu), weight.to(dtype), None if bias is None else bias.to(dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
+        gate, up = ctx.saved_tensors
+        (grad,) = grad_outputs
+        _add_linear_gradients(ctx.weight, ctx.bias, grad, gated(gate, up, ctx.gelu))
+        return *gate_gradients(grad @ ctx.weight.to(grad.dtype), gate, up, ctx.gelu), None, None, None
+
+
+def _add_linear_gradients(weight: Any, bias: Any, grad: torch.Tensor, inputs: torch.Tensor) -> None:
+    add_gradient(weight, grad.flatten(0, -2).T @ inputs.flatten(0, -2))
+    if bias is not None:
+        add_gradient(bias, grad.flatten(0, -2).sum(0))
 
 
 def _embedding_forward(module: Any, ids: torch.Tensor) -> Any:
@@ -79,6 +111,13 @@ def _linear_forward(module: Any, x: torch.Tensor) -> Any:
     return _Linear.apply(x, module.weight, module.bias, compute_dtype(x))
 
 
+def _mlp_forward(module: Any, x: torch.Tensor) -> Any:
+    down = module.down_proj
+    return _GatedLinear.apply(
+        module.gate_proj(x), module.up_proj(x), uses_gelu(module), down.weight, down.bias
+    )
+
+
 def add_gradients_in_place(language_model: Any) -> None:
     """Lets the gradients of embedding and linear layers go past autograd.
 
@@ -86,11 +125,17 @@ def add_gradients_in_place(language_model: Any) -> None:
     """
     head = language_model.get_output_embeddings()
     for module in language_model.modules():
+        if uses_gelu(module) is not None and _is_trained_linear(module.down_proj):
+            module.forward = MethodType(_mlp_forward, module)
         if module is head or not any(
             parameter.requires_grad for parameter in module.parameters(recurse=False)
         ):
             continue
         if type(module) is torch.nn.Embedding:  # Gemma-2 has one of its own, which scales
             module.forward = MethodType(_embedding_forward, module)
-        elif type(module) is torch.nn.Linear:
+        elif _is_trained_linear(module):
             module.forward = MethodType(_linear_forward, module)
+
+
+def _is_trained_linear(module: Any) -> bool:
+    return type(module) is torch.nn.Linear and module.weight.requires_grad

@@ -1,6 +1,7 @@
 """This rank's forward and backward passes over a batch, and the small things around them."""
 
 import contextlib
+import ctypes
 import resource
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,16 +45,28 @@ class _Costs(Sequence[int]):
 
 
 @contextlib.contextmanager
-def gradients_shared(accelerator: Any, policy: Any, *, last: bool) -> Iterator[None]:
-    """Under DDP gradients are averaged over ranks in the last pass of a step only.
+def one_pass(accelerator: Any, policy: Any, *, last: bool) -> Iterator[None]:
+    """Around a forward and backward pass; `last`: of a step.
 
-    Under FSDP2 in every pass: keeping them back would hold a whole unsharded gradient on each card.
+    Under DDP gradients are averaged over ranks in the last pass only. Under FSDP2 in every pass: keeping them back
+    would hold a whole unsharded gradient on each card.
     """
     if last or accelerator.is_fsdp2 or accelerator.num_processes == 1:
         yield
     else:
         with accelerator.no_sync(policy):
             yield
+    if accelerator.device.type == "cpu":
+        return_freed_memory()
+
+
+def return_freed_memory() -> None:
+    """Gives what a pass has freed back to the system: glibc keeps it, in pieces that the next pass does not fit into.
+
+    A tenth of the peak with a model of 135M parameters, for no time that could be measured.
+    """
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def batches_of(count: int, batch_size: int) -> list[list[int]]:

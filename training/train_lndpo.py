@@ -104,7 +104,7 @@ def optimizer_step(
 
     from training.losses import preference_loss
     from training.optimisation import learning_rate_factor, set_learning_rate
-    from training.passes import clip_gradients, gradients_shared, rank_passes, summed_over_ranks
+    from training.passes import clip_gradients, one_pass, rank_passes, summed_over_ranks
 
     args: Any = this.args
     accelerator = this.accelerator
@@ -113,7 +113,7 @@ def optimizer_step(
     passes = rank_passes(accelerator, this.train, indices, args.tokens_per_microbatch)
     sums = torch.zeros(8, device=accelerator.device)
     for place, (members, batch) in enumerate(passes):
-        with gradients_shared(accelerator, this.policy, last=place == len(passes) - 1):
+        with one_pass(accelerator, this.policy, last=place == len(passes) - 1):
             logps = this.policy(**vars(batch)).view(-1, 2)  # (pairs, 2), chosen first
             lengths = batch.lengths.view(-1, 2)
             # An empty pass compares the policy with itself and counts nothing.

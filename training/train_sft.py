@@ -77,7 +77,7 @@ def optimizer_step(this: Run, step: int, indices: list[int]) -> dict[str, float]
 
     from training.losses import sft_loss
     from training.optimisation import learning_rate_factor, set_learning_rate
-    from training.passes import clip_gradients, gradients_shared, rank_passes, summed_over_ranks
+    from training.passes import clip_gradients, one_pass, rank_passes, summed_over_ranks
 
     args, accelerator = this.args, this.accelerator
     learning_rate = args.learning_rate * learning_rate_factor(step, this.total_steps, args.warmup_ratio)
@@ -86,7 +86,7 @@ def optimizer_step(this: Run, step: int, indices: list[int]) -> dict[str, float]
     passes = rank_passes(accelerator, this.train, indices, args.tokens_per_microbatch)
     loss_sum = torch.zeros(1, device=accelerator.device)
     for place, (members, batch) in enumerate(passes):
-        with gradients_shared(accelerator, this.policy, last=place == len(passes) - 1):
+        with one_pass(accelerator, this.policy, last=place == len(passes) - 1):
             logps = this.policy(**vars(batch))  # (responses,)
             loss = sft_loss(logps, trained_tokens) * (1.0 if members else 0.0)
             # Gradients are averaged over ranks, the shares are to be summed.
