@@ -28,6 +28,7 @@ from fusechat.model_folder import check_model_folder
 from scoring.prefix_batches import PromptGroup
 
 if TYPE_CHECKING:
+    from scoring.armorm import ArmoRM
     from scoring.reward_models import RewardModel
 
 LENGTH_SIGMA = 0.5  # of the logarithm: the longest tenth is twice the median
@@ -96,16 +97,16 @@ def made_up_groups(args: Args, vocabulary: int, longest: int) -> list[PromptGrou
     ]
 
 
-def one_at_a_time(reward_model: "RewardModel", groups: list[PromptGroup]) -> dict[str, float]:
-    """The published way: every conversation alone, prompt and all."""
+def one_at_a_time(model: "ArmoRM", groups: list[PromptGroup]) -> dict[str, float]:
+    """The published way: every conversation alone, prompt and all, through transformers' own layers."""
     import torch
 
     scores: dict[str, float] = {}
     with torch.inference_mode():
         for group in groups:
             for answer, key in zip(group.answers, group.keys, strict=True):
-                ids = torch.tensor([[*group.prompt, *answer]], device=reward_model.model.device)
-                output = reward_model.model(ids, prompt_lengths=torch.tensor([len(group.prompt)]))
+                ids = torch.tensor([[*group.prompt, *answer]], device=model.device)
+                output = model(ids, prompt_lengths=torch.tensor([len(group.prompt)]))
                 scores[key] = output["score"].item()
     return scores
 
@@ -131,8 +132,8 @@ def compare(args: Args) -> None:
     import torch
     import transformers
 
-    from scoring.armorm import ArmoRM
-    from scoring.reward_models import load_reward_model
+    from scoring.armorm import ArmoRM, load_armorm
+    from scoring.reward_models import DTYPES, load_reward_model
 
     transformers.utils.logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -140,6 +141,8 @@ def compare(args: Args) -> None:
     if not isinstance(reward_model.model, ArmoRM):
         raise BadInput(f"{args.model}: is no ArmoRM; the published way is that of ArmoRM alone")
     config = reward_model.model.config
+    published = load_armorm(args.model, dtype=DTYPES[args.dtype], device=device)
+    published.config.gate_token_offset = config.gate_token_offset
     groups = made_up_groups(args, config.vocab_size, config.max_position_embeddings // 2)
     answers = sum(len(group.keys) for group in groups)
     alone_tokens = sum(len(group.prompt) + len(answer) for group in groups for answer in group.answers)
@@ -149,7 +152,7 @@ def compare(args: Args) -> None:
         f"{alone_tokens} tokens one at a time, {shared_tokens} with shared prompts",
         flush=True,
     )
-    expected, alone_s = timed(lambda: one_at_a_time(reward_model, groups))
+    expected, alone_s = timed(lambda: one_at_a_time(published, groups))
     print(f"{'one at a time':<28}{answers / alone_s:10.2f} answers/s", flush=True)
     for budget in args.tokens_per_batch or [1024, 4096, 16384]:
         scores, shared_s = timed(lambda budget=budget: shared(reward_model, groups, budget))  # type: ignore[misc]

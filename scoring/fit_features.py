@@ -12,8 +12,8 @@ from fusechat.output_file import write_atomically, write_json
 from fusechat.progress import Progress
 from fusechat.run_manifest import differing_settings
 from scoring.fit_data import FitData
-from scoring.hidden_states import read_padded, read_row, shares_prefix
-from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of
+from scoring.hidden_states import StateReader
+from scoring.prefix_batches import PromptGroup
 
 CHUNK_ANSWERS = 512  # answers in one file; what a killed run may have to compute again
 
@@ -48,8 +48,8 @@ def extract(
     """Runs the backbone over all conversations, a prompt once for all its answers; goes on where it stopped."""
     from safetensors.torch import load_file, save
 
-    shared = shares_prefix(decoder)
-    batches = (plan_rows if shared else plan_padded)(data.groups(), tokens_per_batch)
+    reader = StateReader(decoder, gate_offset, pad_id)
+    batches = reader.batches(data.groups(), tokens_per_batch)
     size = decoder.config.hidden_size
     features = Features(torch.empty(len(data.answers), size), torch.empty(len(data.prompts), size))
     with Progress(len(data.answers), unit="answers", description="features") as progress:
@@ -60,10 +60,7 @@ def extract(
             if not path.exists():
                 states = []
                 for batch in chunk:
-                    if shared:
-                        states.append(read_row(decoder, row_of(batch), gate_offset))
-                    else:
-                        states.append(read_padded(decoder, batch, gate_offset, pad_id))
+                    states.append(reader.read(batch))
                     progress.update(sum(len(group.keys) for group in batch))
                 last = torch.cat([state.last for state in states]).cpu()
                 gate = torch.cat([state.gate for state in states]).cpu()

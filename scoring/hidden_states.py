@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from fusechat.shared_prefix import register_attention
-from scoring.prefix_batches import PromptGroup, Row, row_of
+from scoring.prefix_batches import PromptGroup, Row, plan_padded, plan_rows, row_of
 
 # Hidden states of a bf16 model differ by its own rounding; a wrong mask changes them completely.
 PROBE_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
@@ -28,6 +28,24 @@ class HiddenStates:
 def plain_attention(config: Any) -> dict[str, Any]:
     """Keywords for `from_pretrained`: Gemma-2 caps its attention logits, which sdpa silently leaves out."""
     return {"attn_implementation": "eager"} if getattr(config, "attn_logit_softcapping", None) else {}
+
+
+class StateReader:
+    """Reads the states of whole batches: rows with shared prompts where the decoder's attention allows it."""
+
+    def __init__(self, decoder: Any, gate_offset: int, pad_id: int) -> None:
+        self.decoder, self.gate_offset, self.pad_id = decoder, gate_offset, pad_id
+        self.shared = shares_prefix(decoder)
+
+    def batches(self, groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:
+        """Splits groups into batches that `read` takes; the same groups always make the same batches."""
+        return (plan_rows if self.shared else plan_padded)(groups, tokens_per_batch)
+
+    def read(self, batch: Sequence[PromptGroup]) -> HiddenStates:
+        """The states of one batch, answers in its order."""
+        if self.shared:
+            return read_row(self.decoder, row_of(batch), self.gate_offset)
+        return read_padded(self.decoder, batch, self.gate_offset, self.pad_id)
 
 
 def read_row(decoder: Any, row: Row, gate_offset: int) -> HiddenStates:

@@ -15,14 +15,11 @@ import torch
 from fusechat.errors import BadInput
 from scoring.armorm import ArmoRM, is_armorm_config, load_armorm, load_whole, read_config
 from scoring.hidden_states import (
-    HiddenStates,
+    StateReader,
     plain_attention,
-    read_padded,
-    read_row,
     right_padded,
-    shares_prefix,
 )
-from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of
+from scoring.prefix_batches import PromptGroup, plan_padded
 from scoring.rm_inputs import check_chat, check_template
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -41,8 +38,13 @@ class RewardModel:
     """A reward model ready to score; `batches` plans, `score` runs one planned batch."""
 
     def __init__(self, model: Any, tokenizer: Any, *, decoder: Any | None, gate_offset: int = 1) -> None:
-        self.model, self.tokenizer, self.decoder, self.gate_offset = model, tokenizer, decoder, gate_offset
-        self.shared = decoder is not None and shares_prefix(decoder)
+        self.model, self.tokenizer = model, tokenizer
+        self.reader = None if decoder is None else StateReader(decoder, gate_offset, self.pad_id)
+
+    @property
+    def shared(self) -> bool:
+        """Whether a prompt's tokens are computed once for all its answers."""
+        return self.reader is not None and self.reader.shared
 
     @property
     def pad_id(self) -> int:
@@ -54,24 +56,20 @@ class RewardModel:
 
     def batches(self, groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:
         """Splits groups into batches that `score` takes; the same groups always make the same batches."""
-        return (plan_rows if self.shared else plan_padded)(groups, tokens_per_batch)
-
-    def read(self, batch: Sequence[PromptGroup]) -> HiddenStates:
-        """The decoder's states that heads read, answers in the order of the batch."""
-        if self.shared:
-            return read_row(self.decoder, row_of(batch), self.gate_offset)
-        return read_padded(self.decoder, batch, self.gate_offset, self.pad_id)
+        if self.reader is None:
+            return plan_padded(groups, tokens_per_batch)
+        return self.reader.batches(groups, tokens_per_batch)
 
     @torch.inference_mode()
     def score(self, batch: Sequence[PromptGroup]) -> Iterator[Scored]:
         """Scores every answer of one batch."""
         keys = [key for group in batch for key in group.keys]
-        if self.decoder is None:
+        if self.reader is None:
             sequences = [group.prompt + group.answers[0] for group in batch]
             input_ids, mask = right_padded(sequences, self.pad_id, self.model.device)
             scores = self.model(input_ids=input_ids, attention_mask=mask).logits.float()[:, 0]
             return map(Scored, keys, scores.tolist())
-        states = self.read(batch)
+        states = self.reader.read(batch)
         if isinstance(self.model, ArmoRM):
             output = self.model.heads(states.last, states.gate[states.group_of_answer])
             return map(Scored, keys, output["score"].tolist(), output["rewards"].tolist())

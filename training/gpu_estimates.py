@@ -77,14 +77,21 @@ TARGETS = (
 )
 
 
-def activation_bytes(shape: Shape, tokens: int) -> float:
-    """With checkpointing: every layer's input in bf16, and one layer's own results while it is computed again.
+def layer_bytes(shape: Shape, tokens: int) -> float:
+    """What one layer keeps for its backward pass, 2 bytes a number.
 
-    A layer keeps about its two normed inputs, queries, keys, values, attention's result and the residual sum (in all
-    6 H + 2 keys), and gate, up and their product (3 I), each 2 bytes a token; as many again are gradients.
+    About its two normed inputs, queries, keys, values, attention's result and the residual sum (in all 6 H + 2 keys), and
+    gate, up and their product (3 I).
     """
-    one_layer = 2 * 2 * tokens * (6 * shape.hidden + 2 * shape.key_heads * shape.head_size + 3 * shape.inner)
-    return 2 * tokens * shape.hidden * shape.layers + one_layer
+    return 2 * tokens * (6 * shape.hidden + 2 * shape.key_heads * shape.head_size + 3 * shape.inner)
+
+
+def activation_bytes(shape: Shape, tokens: int, *, checkpointing: bool = True) -> float:
+    """With checkpointing every layer's input in bf16, and one layer's results and their gradients; else all results."""
+    one_layer = layer_bytes(shape, tokens)
+    if checkpointing:
+        return 2 * tokens * shape.hidden * shape.layers + 2 * one_layer
+    return (shape.layers + 1) * one_layer
 
 
 def head_bytes(shape: Shape, *, trained: bool) -> float:
@@ -92,14 +99,16 @@ def head_bytes(shape: Shape, *, trained: bool) -> float:
     return LOGITS_BYTES + (4 * shape.vocabulary * shape.hidden if trained else 0)
 
 
-def fsdp_bytes(shape: Shape, cards: int = 8, tokens: int = 8192) -> dict[str, float]:
+def fsdp_bytes(
+    shape: Shape, cards: int = 8, tokens: int = 8192, *, checkpointing: bool = True
+) -> dict[str, float]:
     """Bytes on each card under FSDP2: sharded states, units gathered in bf16, activations, head."""
     return {
         # float32 weights 4, gradients 4, Adam 8.
         "states": 16 * shape.parameters / cards,
         # Root and two layers (one is fetched ahead): weights and gradients in bf16.
         "gathered": (2 + 2) * (shape.root + 2 * shape.layer),
-        "activations": activation_bytes(shape, tokens),
+        "activations": activation_bytes(shape, tokens, checkpointing=checkpointing),
         "head": head_bytes(shape, trained=True),
     }
 
@@ -123,17 +132,19 @@ def step_seconds(shape: Shape, tokens: int, flops_per_parameter: int, cards: int
 def fsdp_table() -> list[str]:
     """8xA100-80GB."""
     lines = [
-        "| target | P | states | gathered | activations | head | sum a card | SFT step | LN-DPO step |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| target | P | states | gathered | activations | head | sum a card | without checkpointing | SFT step | LN-DPO step |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for shape in TARGETS:
         parts = fsdp_bytes(shape)
         figures = [f"{value / 1e9:.1f}" for value in (*parts.values(), sum(parts.values()))]
+        kept = sum(fsdp_bytes(shape, checkpointing=False).values())
         # 6 FLOP a parameter and token, 2 more for what is computed again; 2 more for the reference pass.
         sft = step_seconds(shape, BATCH_SIZE * SFT_TOKENS, 8)
         lndpo = step_seconds(shape, BATCH_SIZE * PAIR_TOKENS, 10)
         lines.append(
-            f"| {shape.name} | {shape.parameters / 1e9:.3f}e9 | {' | '.join(figures)} GB | {sft:.1f} s | {lndpo:.1f} s |"
+            f"| {shape.name} | {shape.parameters / 1e9:.3f}e9 | {' | '.join(figures)} GB | "
+            f"{kept / 1e9:.1f} GB | {sft:.1f} s | {lndpo:.1f} s |"
         )
     return lines
 

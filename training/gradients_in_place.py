@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from fusechat.lean_layers import compute_dtype, gate_gradients, gated, uses_gelu
+from training.lean_layers import compute_dtype, gate_gradients, gated, uses_gelu
 
 
 def add_gradient(parameter: torch.Tensor, gradient: torch.Tensor) -> None:

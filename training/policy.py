@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from fusechat.errors import BadInput
-from fusechat.lean_layers import install
 from fusechat.row_layout import Span
 from training.attention import check_attention, implementation_name, model_inputs
 from training.choices import Attention
 from training.gradients_in_place import add_gradients_in_place
+from training.lean_layers import install
 from training.token_logps import response_logps, token_logps
 
 # Families whose packed log-probabilities are checked against one-by-one ones in the tests.
