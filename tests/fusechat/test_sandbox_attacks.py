@@ -188,6 +188,15 @@ MEASURES_OF_THE_TESTS = [
     ("import contextlib\ndef f(): return contextlib.suppress(BaseException)", ["with f() as r:\n    assert r == 5"]),
     ("class E(StopIteration): pass\ndef f(x):\n    raise E", ["assert all(map(lambda x: f(x) == x, [1, 2]))", "for x in map(f, [1]):\n    assert x == 1"]),
 ]  # fmt: skip
+ONE_TWO = {"entry_point": "f", "cases": [{"args": [], "kwargs": {}, "expected": [1, 2]}]}
+SEQUENCES = [
+    ("class L:\n    def __eq__(s, o):\n        return True\n    __hash__ = None\nclass It:\n    def __init__(s):\n        s.n = 0\n    def __iter__(s):\n        return s\n    def __next__(s):\n        s.n += 1\n        if s.n > 2:\n            raise StopIteration\n        return L()\ndef f():\n    return It()", ONE_TWO),
+    ("class L:\n    def __eq__(s, o):\n        return True\n    __hash__ = None\nfrom collections import deque\ndef f():\n    return deque([L(), L()])", ONE_TWO),
+    ("from itertools import count\ndef f():\n    return count(1)", ONE_TWO),
+    ("class It:\n    def __iter__(s):\n        return s\n    def __next__(s):\n        raise StopIteration\n    def __eq__(s, o):\n        return True\n    def __len__(s):\n        return 2\ndef f():\n    return It()", ONE_TWO),
+    ("from collections import deque\nclass D(deque):\n    def __eq__(s, o):\n        return True\n    def __iter__(s):\n        return iter([1, 2])\ndef f():\n    return D([1])", ONE_TWO),
+    ("def f():\n    return map(lambda n: n + 1, [0, 1, 2])", ONE_TWO),
+]  # fmt: skip
 CRASHES = [
     ("import ctypes\ndef add(a, b):\n    ctypes.string_at(0)", ADD),
     ("import os\ndef add(a, b):\n    os.abort()", ADD),
@@ -207,6 +216,7 @@ CRASHES = [
 CLASSES: dict[str, Sequence[tuple[str, object]]] = {
     "early exit": EARLY_EXIT, "resources": RESOURCES, "lying objects": LYING, "patching": PATCHING, "oracles": ORACLES,
     "forged verdicts": FORGED, "crashes": CRASHES, "named classes": NAMED_CLASSES, "measures": MEASURES_OF_THE_TESTS,
+    "sequences": SEQUENCES,
 }  # fmt: skip
 ATTACKS = [
     (f"{kind} {number}", *attack)
@@ -230,7 +240,7 @@ def test_an_attack_does_not_pass(sandbox: Sandbox, name: str, answer: str, tests
     suite = CodeTests.of(tests)
     single = [
         CodeTests(asserts=(text,), setup=suite.setup, entry_point=suite.entry_point) for text in suite.asserts
-    ]
+    ] or [suite]
     started = time.monotonic()
     for number, part in enumerate(single[:1] if name.startswith(("resources", "crashes")) else single):
         verdict = sandbox.judge(Case(f"{name}.{number}", (answer,), part, LIMITS))
