@@ -16,13 +16,13 @@ from typing import Any
 from .library_calls import pass_on_library_calls, quiet_test_runners
 from .mirrors import Mirror, plain_content
 from .namespace import Namespace, names_to_ask_for
-from .plain_types import is_array
+from .plain_types import VIEW_NAMES, is_array
 from .remote import AnswerFailed, Remote
 from .sources import BadSource, BadTest
 from .suite import Suite, setup_sources
 from .wire import Channel, Unsendable
 
-ORDERED = (collections.deque, range, type({}.keys()), type({}.values()), type({}.items()))
+ORDERED: tuple[type, ...] = (collections.deque, range, *VIEW_NAMES)
 
 
 class Report:
