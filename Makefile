@@ -34,7 +34,7 @@ demo-smoke: $(DEMO_NEEDS)
 # Without a browser (the leading dash) the tests that need one skip, and fail where CI is set.
 test: .venv/.ready
 	-./setup_cpu.sh browser
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every script killed, on full disks, in strange surroundings ... at many random moments; prints what was survived.
 sweep: .venv/.ready

@@ -1,7 +1,7 @@
 """What all tests share: the repository's root, running a script in a process of its own, small input files.
 
-`make test` runs three files at a time (pytest-xdist). Each of its workers keeps to its own part of the processor's cores,
-or shares one core: OpenMP threads of two tests on the same cores would wait for each other, ten times as long as alone.
+`make test` runs two files at a time (pytest-xdist). Each of its workers keeps to its own part of the processor's cores:
+OpenMP threads of two tests on the same cores would wait for each other, ten times as long as alone.
 """
 
 import json
@@ -25,7 +25,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:
     _count, _number = int(os.environ["PYTEST_XDIST_WORKER_COUNT"]), int(os.environ["PYTEST_XDIST_WORKER"][2:])
     _cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, _cores[_number::_count] or _cores[_number % len(_cores) :][:1])
+    os.sched_setaffinity(0, _cores[_number::_count] or _cores)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,8 @@ from .checker import check
 from .children import Child, Lines, Output, ended_by, read_all, silence
 from .loading import load_and_serve
 
+READING_S = 10.0
+
 
 class FunctionCase(Case):
     """Loads the answer in the ways to try, runs the tests against it."""
@@ -49,9 +51,10 @@ class FunctionCase(Case):
         for descriptor in (report_write, facts_read):
             os.close(descriptor)
         here.close()
-        deadline = time.monotonic() + self.limits["wall_s"]
         reports = Lines(report_read)
-        first = reports.next(deadline)
+        # No line of the answer has run yet: on a machine that other work holds up, compiling the tests may take its time.
+        first = reports.next(time.monotonic() + max(READING_S, self.limits["wall_s"]))
+        deadline = time.monotonic() + self.limits["wall_s"]
         if first is None or "needed" not in first:
             for descriptor in (report_read, facts_write, static_read, static_write, out_read, out_write):
                 os.close(descriptor)
