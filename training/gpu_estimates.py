@@ -15,9 +15,6 @@ from fusechat.command_line import parse_args, run
 # Assumptions, stated in the page beside the tables.
 A100_BF16_FLOPS, UTILISATION = 312e12, 0.4
 SFT_TOKENS, PAIR_TOKENS, BATCH_SIZE = 600, 1050, 128
-LOGITS_BYTES = (1 << 25) * 2 + (
-    1 << 21
-) * 4  # training/token_logps.py: a chunk in bf16, a block of it in float32
 
 
 @dataclass(frozen=True)
@@ -95,8 +92,12 @@ def activation_bytes(shape: Shape, tokens: int, *, checkpointing: bool = True) -
 
 
 def head_bytes(shape: Shape, *, trained: bool) -> float:
-    """A chunk of logits, and the head's float32 gradient where the head is trained."""
-    return LOGITS_BYTES + (4 * shape.vocabulary * shape.hidden if trained else 0)
+    """A chunk of logits in bf16, a block of it in float32, and the head's float32 gradient where the head is trained."""
+    from training.token_logps import LOGITS_PER_BLOCK, LOGITS_PER_CHUNK
+
+    return (
+        2 * LOGITS_PER_CHUNK + 4 * LOGITS_PER_BLOCK + (4 * shape.vocabulary * shape.hidden if trained else 0)
+    )
 
 
 def fsdp_bytes(

@@ -57,7 +57,7 @@ class _Linear(torch.autograd.Function):
         inputs = x.to(dtype)
         ctx.save_for_backward(inputs)
         ctx.weight, ctx.bias, ctx.dtype = weight, bias, x.dtype
-        return F.linear(inputs, weight.to(dtype), None if bias is None else bias.to(dtype))
+        return _product(inputs, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
@@ -86,8 +86,7 @@ class _GatedLinear(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(gate, up)
         ctx.weight, ctx.bias, ctx.gelu = weight, bias, gelu
-        dtype = gate.dtype
-        return F.linear(gated(gate, up, gelu), weight.to(dtype), None if bias is None else bias.to(dtype))
+        return _product(gated(gate, up, gelu), weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> Any:
@@ -95,6 +94,11 @@ class _GatedLinear(torch.autograd.Function):
         (grad,) = grad_outputs
         _add_linear_gradients(ctx.weight, ctx.bias, grad, gated(gate, up, ctx.gelu))
         return *gate_gradients(grad @ ctx.weight.to(grad.dtype), gate, up, ctx.gelu), None, None, None
+
+
+def _product(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """The linear layer in the inputs' number format."""
+    return F.linear(inputs, weight.to(inputs.dtype), None if bias is None else bias.to(inputs.dtype))
 
 
 def _add_linear_gradients(weight: Any, bias: Any, grad: torch.Tensor, inputs: torch.Tensor) -> None:

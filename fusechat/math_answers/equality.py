@@ -65,7 +65,7 @@ def symbolic_forms(predicted: str, gold: str) -> tuple[str, str]:
     answers = predicted, gold
     forms = [comparison_key(normalise_answer(answer)) for answer in answers]
     for one, other in ((0, 1), (1, 0)):
-        name, equals, _ = re.sub(r"\\[()\[\]]|[$\s]", "", answers[one][:MAX_ANSWER_CHARACTERS]).partition("=")
+        name, equals, _ = _bare(answers[one]).partition("=")
         if (
             equals
             and len(name) == 1
@@ -77,10 +77,14 @@ def symbolic_forms(predicted: str, gold: str) -> tuple[str, str]:
     return forms[0], forms[1]
 
 
+def _bare(answer: str) -> str:
+    """Without marks of maths mode and spaces."""
+    return re.sub(r"\\[()\[\]]|[$\s]", "", answer[:MAX_ANSWER_CHARACTERS])
+
+
 def _assignments(answer: str) -> dict[str, str]:
     """The values of an answer like `x=5, y=6` by name; empty for every other answer."""
-    bare = re.sub(r"\\[()\[\]]|[$\s]", "", answer[:MAX_ANSWER_CHARACTERS])
-    parts = [_NAMED.fullmatch(part) for part in split_top_level(bare.replace(";", ","), ",")]
+    parts = [_NAMED.fullmatch(part) for part in split_top_level(_bare(answer).replace(";", ","), ",")]
     found = {part.group(1): part.group(2) for part in parts if part}
     return found if len(found) == len(parts) > 1 else {}
 

@@ -246,6 +246,6 @@ def test_an_attack_does_not_pass(sandbox: Sandbox, name: str, answer: str, tests
         verdict = sandbox.judge(Case(f"{name}.{number}", (answer,), part, LIMITS))
         assert verdict.verdict in ("fail", "error", "timeout"), verdict
         assert verdict.reason not in ("runner", None), verdict
-    assert time.monotonic() - started < 20 * len(single)
+    assert time.monotonic() - started < 8 * len(single)
     control = sandbox.judge(Case("control", ("def add(a, b):\n    return a + b",), CodeTests.of(ADD), LIMITS))
     assert control.passed, f"the case after the attack was harmed: {control}"

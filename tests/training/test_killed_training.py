@@ -23,7 +23,7 @@ def run_driver(stage: str, seed: int, kills: int, *flags: object) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stage", "kills"), [("sft", 4), ("lndpo", 8)])
+@pytest.mark.parametrize(("stage", "kills"), [("sft", 6), ("lndpo", 12)])
 def test_a_run_killed_many_times_ends_bit_equal_to_an_unbroken_one(
     stage: str,
     kills: int,
