@@ -115,6 +115,12 @@ class Tools:
     # The model type that generated the answers, as its generations tell it; empty where they do not.
     family: str = ""
 
+    def judge_for(self, benchmark: str) -> "Judge":
+        """The judge; BadInput where none was given."""
+        if self.judge is None:
+            raise BadInput(f"{benchmark}: needs --judge-model and --judge-base-url")
+        return self.judge
+
 
 class Benchmark(Protocol):
     """The functions of a module in evaluation/benchmarks/."""

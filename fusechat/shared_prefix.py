@@ -4,6 +4,7 @@ transformers calls it in every layer, for the trainers and the reward models ali
 goes into masked blocks, and honours sliding windows and Gemma-2's attention soft-capping.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,46 @@ import torch.nn.functional as F
 from fusechat.row_layout import Span
 
 ATTENTION_NAME = "fusechat_shared_prefix"  # under which transformers knows our function
-# Additive masks by (queries, keys, window): the same in every layer, made once in a pass over the layers.
-Masks = dict[tuple[int, int, int | None], torch.Tensor]
+
+
+class Masks:
+    """Additive masks of one row's pieces, made once in a pass over the layers.
+
+    What a query sees depends on its distance to the key alone, so the masks of all pieces are cut out of one.
+    """
+
+    def __init__(self, layout: Sequence[Span]) -> None:
+        shared = [span for span in layout if len(span.answer_ends) > 1]
+        self._longest_first = max(span.answer_ends[0] - span.start for span in layout)
+        self._longest_prompt = max((span.prompt_end - span.start for span in shared), default=0)
+        self._longest_answer = max(
+            (end - start for span in shared for start, end in itertools.pairwise(span.answer_ends)), default=0
+        )
+        self._made: dict[tuple[bool, int | None], torch.Tensor] = {}
+        self._cut: dict[tuple[int, int, int | None], torch.Tensor] = {}
+
+    def piece(self, query: torch.Tensor, num_keys: int, window: int | None) -> torch.Tensor:
+        """(queries, keys): 0 where a query of a piece sees a key, -inf elsewhere; it does not see the future."""
+        num_queries = query.shape[2]
+        is_first = num_queries == num_keys  # a prompt and its first answer
+        before = 0 if is_first else self._longest_prompt
+        if (is_first, window) not in self._made:
+            rows = self._longest_first if is_first else self._longest_answer
+            self._made[is_first, window] = _by_distance(rows, before, window, query)
+        skipped = before - (num_keys - num_queries)
+        mask = self._made[is_first, window][:num_queries, skipped : skipped + num_keys]
+        if not query.is_cuda:
+            return mask
+        # CUDA's kernels want the mask's first element aligned; a cut of its own always is.
+        return self._cut.setdefault((num_queries, num_keys, window), mask.contiguous())
+
+
+def _by_distance(rows: int, before: int, window: int | None, like: torch.Tensor) -> torch.Tensor:
+    """(rows, before + rows) for queries that stand `before` places behind the first key."""
+    mask = like.new_zeros(rows, before + rows)
+    hidden = torch.full_like(mask, float("-inf"))
+    mask += hidden.triu(before + 1)
+    return mask if window is None else mask + hidden.tril(before - window)
 
 
 def register_attention() -> str:
@@ -40,7 +79,7 @@ def shared_prefix_attention(
     dropout: float = 0.0,
     **_more: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' attention function; `layout` and an empty `masks` are keywords of the decoder's own call.
+    """transformers' attention function; `layout` and its `masks` are keywords of the decoder's own call.
 
     query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D).
     """
@@ -87,7 +126,7 @@ def _attend(
         return F.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scaling, dropout_p=dropout, enable_gqa=groups > 1
         )
-    mask = _mask(query, num_keys, window, masks)
+    mask = masks.piece(query, num_keys, window)
     # On CUDA no kernel takes both a mask and fewer key heads, and the fallback makes (heads, queries, keys) tensors.
     if groups > 1 and (softcap is not None or query.is_cuda):
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
@@ -100,15 +139,3 @@ def _attend(
     scores = torch.tanh((query @ key.transpose(2, 3)) * (scale / softcap)) * softcap + mask
     probabilities = F.dropout(torch.softmax(scores, dim=-1, dtype=torch.float32), dropout).to(query.dtype)
     return probabilities @ value  # (1, heads, queries, D)
-
-
-def _mask(query: torch.Tensor, num_keys: int, window: int | None, masks: Masks) -> torch.Tensor:
-    """(queries, keys): 0 where a query sees a key, -inf elsewhere."""
-    num_queries = query.shape[2]
-    shape = (num_queries, num_keys, window)
-    if shape not in masks:
-        places = torch.arange(num_keys, device=query.device)
-        distance = places[num_keys - num_queries :, None] - places[None, :]
-        hidden = distance < 0 if window is None else (distance < 0) | (distance >= window)
-        masks[shape] = torch.zeros_like(hidden, dtype=query.dtype).masked_fill_(hidden, float("-inf"))
-    return masks[shape]

@@ -7,6 +7,7 @@ lengths (log-normal around the medians given). `--stream N` instead scores N mad
 score_armorm.py in a process of its own and prints its peak memory, which must not grow with N.
 """
 
+import functools
 import json
 import math
 import os
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from scoring.armorm import ArmoRM
     from scoring.reward_models import RewardModel
 
+Way = Callable[[], dict[str, float]]
 LENGTH_SIGMA = 0.5  # of the logarithm: the longest tenth is twice the median
 STREAM_WORDS = [
     "the",
@@ -73,6 +75,8 @@ class Args:
     """Budgets to try (default: 1024 4096 16384)."""
     stream: int = 0
     """Score this many answers with score_armorm.py instead, and print its peak memory."""
+    rounds: int = 2
+    """How often each way is timed, in turns; the shortest time counts."""
     seed: int = 0
     """Seed of lengths and tokens."""
 
@@ -117,14 +121,16 @@ def shared(reward_model: "RewardModel", groups: list[PromptGroup], budget: int) 
     return {scored.key: scored.score for batch in batches for scored in reward_model.score(batch)}
 
 
-def timed(work: Callable[[], dict[str, float]]) -> tuple[dict[str, float], float]:
-    """The result, and the shorter time of two runs: other work on the machine only ever slows one down."""
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        result = work()
-        times.append(time.perf_counter() - start)
-    return result, min(times)
+def timed_in_turns(ways: dict[str, Way], rounds: int) -> dict[str, tuple[dict[str, float], float]]:
+    """Each way's scores, and the shortest of its times: other work on the machine only ever slows one down."""
+    results: dict[str, tuple[dict[str, float], float]] = {}
+    for _ in range(rounds):
+        for name, work in ways.items():
+            start = time.perf_counter()
+            scores = work()
+            seconds = time.perf_counter() - start
+            results[name] = (scores, min(seconds, results[name][1] if name in results else seconds))
+    return results
 
 
 def compare(args: Args) -> None:
@@ -152,15 +158,17 @@ def compare(args: Args) -> None:
         f"{alone_tokens} tokens one at a time, {shared_tokens} with shared prompts",
         flush=True,
     )
-    expected, alone_s = timed(lambda: one_at_a_time(published, groups))
-    print(f"{'one at a time':<28}{answers / alone_s:10.2f} answers/s", flush=True)
+    alone = "one at a time"
+    ways: dict[str, Way] = {alone: lambda: one_at_a_time(published, groups)}
     for budget in args.tokens_per_batch or [1024, 4096, 16384]:
-        scores, shared_s = timed(lambda budget=budget: shared(reward_model, groups, budget))  # type: ignore[misc]
+        ways[f"shared, {budget} tokens a batch"] = functools.partial(shared, reward_model, groups, budget)
+    results = timed_in_turns(ways, args.rounds)
+    expected, alone_s = results[alone]
+    for name, (scores, seconds) in results.items():
         difference = max(abs(scores[key] - expected[key]) for key in expected)
         print(
-            f"{f'shared, {budget} tokens a batch':<28}{answers / shared_s:10.2f} answers/s   "
-            f"{alone_s / shared_s:5.2f} x   largest difference {difference:.1e}",
-            flush=True,
+            f"{name:<28}{answers / seconds:10.2f} answers/s   {alone_s / seconds:5.2f} x   "
+            f"largest difference {difference:.1e}"
         )
 
 

@@ -28,12 +28,12 @@ from fusechat.model_folder import check_model_folder
 from fusechat.output_file import write_atomically, write_json
 from fusechat.run_manifest import Manifest
 from fusechat.tracking import start_tracking
+from scoring.prefix_batches import DEFAULT_TOKENS_PER_BATCH
 
 if TYPE_CHECKING:
     from scoring.fit_data import FitData
     from scoring.fit_features import Features
 
-DEFAULT_TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 16384}
 # Settings that the features do not depend on: a fit with others of these reuses them.
 HEAD_SETTINGS = (
     "held_out", "validation", "split_seed", "seed", "debias", "debias_threshold", "gate_temperature",
@@ -70,7 +70,7 @@ class Args(StepArgs):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Number format of the backbone, here and in the checkpoint; the heads are always float32."""
     tokens_per_batch: int | None = None
-    """Tokens in one forward pass (default: 2048 on CPU, 16384 on a GPU)."""
+    """Tokens in one forward pass (default: 8192 on CPU, 16384 on a GPU)."""
     held_out: float = 0.2
     """Share of prompts that nothing is fitted on, for the report."""
     validation: float = 0.16

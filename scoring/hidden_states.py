@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fusechat.shared_prefix import register_attention
+from fusechat.shared_prefix import Masks, register_attention
 from scoring.prefix_batches import PromptGroup, Row, plan_padded, plan_rows, row_of
 
 # Hidden states of a bf16 model differ by its own rounding; a wrong mask changes them completely.
@@ -61,7 +61,7 @@ def read_row(decoder: Any, row: Row, gate_offset: int) -> HiddenStates:
             attention_mask=None,
             use_cache=False,
             layout=row.layout,
-            masks={},
+            masks=Masks(row.layout),
         ).last_hidden_state[0]  # (T, d)
     ends = [end - 1 for span in row.layout for end in span.answer_ends]
     gates = [span.prompt_end - gate_offset for span in row.layout]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fusechat.row_layout import Span, lay_out
 
 TokenIds = tuple[int, ...]
+# By kind of device: a group of some twenty answers whole, so that its prompt is not repeated.
+DEFAULT_TOKENS_PER_BATCH = {"cpu": 8192, "cuda": 16384}
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,12 @@ from fusechat.progress import Progress
 from fusechat.records import Prompt, RMScore
 from fusechat.run_manifest import Manifest
 from fusechat.tracking import start_tracking
-from scoring.prefix_batches import PromptGroup
+from scoring.prefix_batches import DEFAULT_TOKENS_PER_BATCH, PromptGroup
 from scoring.response_index import AnswersOfPrompt, index_responses, windows
 from scoring.score_summary import log_summary, summarise
 
 if TYPE_CHECKING:
     from scoring.reward_models import RewardModel, Scored
-
-DEFAULT_TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 16384}
 
 
 @dataclass(kw_only=True)
@@ -55,7 +53,7 @@ class Args(StepArgs, ShardArgs):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Number format of the backbone; the heads are always float32. Never mix the scores of two formats."""
     tokens_per_batch: int | None = None
-    """Tokens in one forward pass (default: 2048 on CPU, 16384 on a GPU); bounds the memory."""
+    """Tokens in one forward pass (default: 8192 on CPU, 16384 on a GPU); bounds the memory."""
 
 
 def check_args(args: Args) -> None:

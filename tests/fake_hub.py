@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from local_server import QuietHandler, serving
 
 COMMIT = "a" * 40
 _INFO = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/revision/([^/?]+))?(?:\?.*)?$")
@@ -30,9 +30,7 @@ def fake_hub(root: Path) -> Iterator[FakeHub]:
     """Serves `root` while the block lasts: HF_ENDPOINT=url, GITHUB_RAW_URL=url/raw."""
     hub = FakeHub(root)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def do_HEAD(self) -> None:
             self.answer(with_body=False)
 
@@ -45,7 +43,7 @@ def fake_hub(root: Path) -> Iterator[FakeHub]:
             elif match := _FILE.match(self.path) or _RAW.match(self.path):
                 self.file(match.group(1), match.group(3), with_body)
             else:
-                self.send(404, b"{}", {})
+                self.send(404, b"{}")
 
         def repository(self, name: str, is_tree: bool) -> None:
             if name in hub.gated:
@@ -64,10 +62,10 @@ def fake_hub(root: Path) -> Iterator[FakeHub]:
                     {"type": "file", "path": one, "size": path.stat().st_size, "oid": git_blob_id(path)}
                     for one, path in zip(names, paths, strict=True)
                 ]
-                self.send(200, json.dumps(entries).encode(), {})
+                self.send(200, json.dumps(entries).encode())
                 return
             info = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": one} for one in names]}
-            self.send(200, json.dumps(info).encode(), {})
+            self.send(200, json.dumps(info).encode())
 
         def file(self, name: str, path: str, with_body: bool) -> None:
             place = root / name / path
@@ -79,27 +77,8 @@ def fake_hub(root: Path) -> Iterator[FakeHub]:
             headers = {"ETag": f'"{git_blob_id(place)}"', "X-Repo-Commit": COMMIT}
             self.send(200, place.read_bytes(), headers, with_body)
 
-        def send(self, status: int, data: bytes, headers: dict[str, str], with_body: bool = True) -> None:
-            self.send_response(status)
-            for key, value in {"Content-Length": str(len(data)), **headers}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if with_body:
-                self.wfile.write(data)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(Handler) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def git_blob_id(path: Path) -> str:

@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from local_server import QuietHandler, serving
 
 # (body of the request, how often this very request has come before) -> (status, headers, reply)
 Script = Callable[[dict[str, Any], int], tuple[int, dict[str, str], Any]]
@@ -41,9 +42,7 @@ def scripted_server(script: Script, delay_s: float = 0.0) -> Iterator[ScriptedSe
     """Runs a server in this process while the block lasts."""
     seen = ScriptedServer(script, delay_s)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             key = json.dumps(body, sort_keys=True)
@@ -61,25 +60,8 @@ def scripted_server(script: Script, delay_s: float = 0.0) -> Iterator[ScriptedSe
             if self.path != "/v1/chat/completions":
                 status, reply = 404, {"error": {"message": f"no route {self.path}"}}
             data = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
-            try:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(data))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(data)
-            except OSError:
-                pass  # the client was killed; that is what some tests are about
+            self.send(status, data, headers)
 
-        def log_message(self, format: str, *arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    seen.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    try:
+    with serving(Handler) as url:
+        seen.url = f"{url}/v1"
         yield seen
-    finally:
-        server.shutdown()
-        server.server_close()

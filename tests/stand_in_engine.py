@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 
 from fusechat.errors import BadInput
 from fusechat.generation import EngineFailure, GenerationRequest, GenerationResult
@@ -28,9 +27,7 @@ class StandInEngine:
             raise EngineFailure("no memory for the weights")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def generate(self, requests: Iterable[GenerationRequest | None]) -> Iterator[GenerationResult]:

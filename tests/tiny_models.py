@@ -70,6 +70,14 @@ def make_tiny_tokenizer(family: Family, vocab_size: int = 512) -> Any:
     return tokenizer
 
 
+def random_model(family: str, config: dict[str, Any]) -> Any:
+    """A causal LM of this family with the weights that transformers starts from."""
+    import transformers
+
+    prefix = {"llama": "Llama", "qwen2": "Qwen2", "gemma2": "Gemma2"}[family]
+    return getattr(transformers, f"{prefix}ForCausalLM")(getattr(transformers, f"{prefix}Config")(**config))
+
+
 def make_tiny_model(
     folder: Path,
     family: Family = "llama",
@@ -86,14 +94,6 @@ def make_tiny_model(
     8 tokens in every other layer, so that both are felt at test lengths. Further `config` goes to the model's.
     """
     import torch
-    from transformers import (
-        Gemma2Config,
-        Gemma2ForCausalLM,
-        LlamaConfig,
-        LlamaForCausalLM,
-        Qwen2Config,
-        Qwen2ForCausalLM,
-    )
 
     tokenizer = make_tiny_tokenizer(family, vocab_size)
     shape: dict[str, Any] = {
@@ -110,14 +110,10 @@ def make_tiny_model(
         **config,
     }
     torch.manual_seed(seed)
-    model: Any
-    if family == "llama":
-        model = LlamaForCausalLM(LlamaConfig(**shape))
-    elif family == "qwen2":
-        model = Qwen2ForCausalLM(Qwen2Config(**shape))
-    else:
-        gemma = {"head_dim": hidden_size // 4, "query_pre_attn_scalar": hidden_size // 4, "sliding_window": 8}
-        model = Gemma2ForCausalLM(Gemma2Config(**{**gemma, **shape}))
+    if family == "gemma2":
+        head_dim = hidden_size // 4
+        shape = {"head_dim": head_dim, "query_pre_attn_scalar": head_dim, "sliding_window": 8, **shape}
+    model = random_model(family, shape)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

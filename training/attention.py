@@ -12,7 +12,7 @@ import torch
 
 from fusechat.errors import BadInput
 from fusechat.row_layout import Span
-from fusechat.shared_prefix import register_attention
+from fusechat.shared_prefix import Masks, register_attention
 from training.choices import Attention
 
 
@@ -53,7 +53,7 @@ def model_inputs(
 ) -> dict[str, Any]:
     """The keywords that tell a transformers decoder which token sees which."""
     if attention == "segments":
-        return {"layout": layout, "masks": {}, "attention_mask": None}
+        return {"layout": layout, "masks": Masks(layout), "attention_mask": None}
     mask = visible(layout, position_ids.device)
     if "sliding_attention" not in (getattr(config, "layer_types", None) or ()):
         return {"attention_mask": _mask_for(attention, mask)}

@@ -80,8 +80,8 @@ def made_up_loader(count: int, prompt: int, response: int, vocabulary: int) -> C
 def ours(args: Args, stage: str, output_dir: Path) -> dict[str, Any]:
     """The trainers' own functions, in the order of their train()."""
     import training.examples as examples
-    from training.batch_plan import step_indices
     from training.run_setup import begin_run, load_prepared_policy
+    from training.training_loop import take_step
 
     script: Any = __import__(f"training.train_{stage}", fromlist=["Args"])
     settings = script.Args(
@@ -98,12 +98,12 @@ def ours(args: Args, stage: str, output_dir: Path) -> dict[str, Any]:
     assert this is not None
     this.policy, this.optimizer = load_prepared_policy(this, str(args.model))
     start = time.perf_counter()
-    more = script.reference_logps(this, None)[::2] if stage == "lndpo" else ()
+    if stage == "lndpo":
+        objective = script.PreferChosen(this, *script.reference_logps(this, None))
+    else:
+        objective = script.ImitateAnswers(this)
     reference_s = time.perf_counter() - start
-    losses = []
-    for step in range(this.total_steps):
-        indices = step_indices(step, len(this.train), settings.batch_size, settings.seed)
-        losses.append(script.optimizer_step(this, step, indices, *more)["loss"])
+    losses = [take_step(this, objective, step)["loss"] for step in range(this.total_steps)]
     return {
         "seconds": time.perf_counter() - start,
         "reference_s": reference_s,

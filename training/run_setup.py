@@ -1,9 +1,7 @@
-"""What both trainers do before and after their loop: folder, data, model, checkpoint to go on from, export."""
+"""What both trainers do before and after their loop: output folder, data, model; export."""
 
-import contextlib
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ import torch
 
 from fusechat.chat import load_tokenizer
 from fusechat.errors import BadInput
-from fusechat.progress import Progress
 from fusechat.run_manifest import Manifest
 from fusechat.tracking import NoTracker, Tracker, start_tracking
 from training.batch_plan import count_steps
@@ -22,15 +19,13 @@ from training.checkpoints import (
     list_checkpoints,
     load_checkpoint,
     prune_checkpoints,
-    remove_unfinished,
-    save_checkpoint,
 )
 from training.examples import Example, LoadedExamples, hold_out
 from training.export import export_model
 from training.launch import keep_float32_outputs, start_accelerator
 from training.model_card import write_model_card
 from training.optimisation import make_optimizer
-from training.passes import model_flops_utilisation, peak_memory_gb
+from training.passes import peak_memory_gb
 from training.policy import Policy, load_policy
 from training.run_folder import RunFolder
 from training.settings import FREE_SETTINGS, TrainingArgs
@@ -153,70 +148,6 @@ def load_prepared_policy(run: Run, model: str) -> tuple[Any, Any]:
     return prepared, prepared_optimizer
 
 
-def take_up_checkpoint(run: Run) -> None:
-    """Loads the newest whole checkpoint, where there is one, and cuts metrics.jsonl back to it."""
-    run.accelerator.wait_for_everyone()
-    checkpoints = list_checkpoints(run.folder.checkpoints)
-    if checkpoints:
-        newest = checkpoints[-1]
-        load_checkpoint(run.accelerator, run.policy, run.optimizer, newest)
-        run.first_step = newest.step
-        run.say(f"{newest.path}: going on after step {newest.step} of {run.total_steps}")
-    if run.accelerator.is_main_process:
-        remove_unfinished(run.folder.checkpoints)
-        run.folder.open_metrics(run.first_step)
-
-
-@contextlib.contextmanager
-def step_progress(run: Run) -> Iterator[Progress | None]:
-    """The progress line of the loop; the main process alone has one."""
-    if not run.accelerator.is_main_process:
-        yield None
-        return
-    with Progress(run.total_steps, unit="steps", description=run.stage, initial=run.first_step) as progress:
-        yield progress
-
-
-def log_step(
-    run: Run, step: int, figures: Mapping[str, float], progress: Progress | None, seconds: float
-) -> None:
-    """One line of metrics.jsonl, the tracker's figures and the progress line; `step` counts from 1.
-
-    `figures` may hold those of an evaluation, too; `seconds` are those of the step alone.
-    """
-    if progress is None:
-        return
-    line = {
-        "step": step,
-        **figures,
-        "tokens_per_second": round(figures["tokens"] / seconds, 2),
-        "examples_per_second": round(figures["examples"] / seconds, 4),
-        "padding_share": 0.0,
-        "peak_memory_gb": peak_memory_gb(run.accelerator),
-    }
-    mfu = model_flops_utilisation(run.accelerator, run.policy, figures["tokens"] / seconds)
-    if mfu is not None:
-        line["mfu"] = round(mfu, 4)
-    run.folder.log(line)
-    run.tracker.log({name: value for name, value in line.items() if name != "step"}, step=step)
-    shown = {"loss": figures["loss"], "lr": figures["learning_rate"]}
-    if "rewards/margins" in figures:
-        shown |= {"margin": figures["rewards/margins"], "accuracy": figures["rewards/accuracies"]}
-    progress.update(1, **shown, tok_s=line["tokens_per_second"], GB=line["peak_memory_gb"])
-
-
-def checkpoint_due(run: Run, step: int) -> bool:
-    """Whether a checkpoint follows optimizer step `step` (from 1)."""
-    return step % run.args.checkpoint_every == 0 or step == run.total_steps
-
-
-def save_and_prune(run: Run, step: int, evaluation: Mapping[str, float]) -> None:
-    """Writes the checkpoint and removes older ones (the last two and the best stay)."""
-    save_checkpoint(run.accelerator, run.policy, run.optimizer, run.folder.checkpoints, step, evaluation)
-    if run.accelerator.is_main_process:
-        prune_checkpoints(run.folder.checkpoints, max(2, run.args.keep_checkpoints))
-
-
 def finish_run(run: Run, *, best_of_two: bool) -> None:
     """Exports the last checkpoint, or the better of the last two, and marks the run complete."""
     accelerator, args = run.accelerator, run.args
@@ -271,16 +202,3 @@ def _write_merged(run: Run, card: str) -> None:
     save_tokenizer_and_card(run.tokenizer, temporary, card)
     folder.mkdir(exist_ok=True)
     move_into_place(temporary, folder)
-
-
-class StepTimer:
-    """Seconds since the last call."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    def lap(self) -> float:
-        """Seconds since the last lap, at least a microsecond."""
-        now = time.monotonic()
-        seconds, self._last = max(now - self._last, 1e-6), now
-        return seconds

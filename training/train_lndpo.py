@@ -28,6 +28,8 @@ from training.settings import TrainingArgs, check_settings
 if TYPE_CHECKING:
     import torch
 
+    from training.losses import PreferenceLoss
+    from training.packing import PackedBatch
     from training.run_setup import Run
 
 STAGE = "lndpo"
@@ -56,93 +58,71 @@ class Args(TrainingArgs):
     """Reference model (default: --model as it is at the start)."""
 
 
-def train(args: Args) -> None:
-    """Everything between the command line and the finished model."""
-    from training.batch_plan import step_indices
-    from training.examples import load_preference_examples
-    from training.run_setup import (
-        StepTimer,
-        begin_run,
-        checkpoint_due,
-        finish_run,
-        load_prepared_policy,
-        log_step,
-        save_and_prune,
-        step_progress,
-        take_up_checkpoint,
-    )
+class PreferChosen:
+    """LN-DPO or DPO against a reference whose log-probabilities are given, each (n, 2), chosen first.
 
-    this = begin_run(args, __file__, STAGE, load_preference_examples, default_eval_size=None)
-    if this is None:
-        return
-    reference = reference_logps(this, args.reference_model) if args.reference_model else None
-    this.policy, this.optimizer = load_prepared_policy(this, args.model)
-    if reference is None:
-        reference = reference_logps(this, None)
-    train_reference, held_out_reference, tolerance = reference
-    take_up_checkpoint(this)
-    with step_progress(this) as progress:
-        timer = StepTimer()
-        for step in range(this.first_step, this.total_steps):
-            indices = step_indices(step, len(this.train), args.batch_size, args.seed)
-            figures = optimizer_step(this, step, indices, train_reference, tolerance)
-            seconds = timer.lap()
-            due = checkpoint_due(this, step + 1)
-            evaluation = evaluate(this, held_out_reference) if due else {}
-            log_step(this, step + 1, {**figures, **evaluation}, progress, seconds)
-            if due:
-                save_and_prune(this, step + 1, evaluation)
-            timer.lap()
-    finish_run(this, best_of_two=True)
+    `tolerance`: how far the first step's loss may be from ln 2; None: not checked.
+    """
 
+    def __init__(
+        self, run: Run, reference: torch.Tensor, held_out_reference: torch.Tensor, tolerance: float | None
+    ) -> None:
+        self.run, self.reference, self.held_out_reference = run, reference, held_out_reference
+        self.tolerance = tolerance
 
-def optimizer_step(
-    this: Run, step: int, indices: list[int], reference: torch.Tensor, tolerance: float | None
-) -> dict[str, float]:
-    """One step on these pairs, over all ranks and micro-batches; returns its figures."""
-    import torch
+    def _compare(self, logps: torch.Tensor, reference: torch.Tensor, lengths: torch.Tensor) -> PreferenceLoss:
+        from training.losses import preference_loss
 
-    from training.losses import preference_loss
-    from training.optimisation import learning_rate_factor, set_learning_rate
-    from training.passes import clip_gradients, one_pass, rank_passes, summed_over_ranks
+        args: Any = self.run.args
+        return preference_loss(
+            logps, reference, lengths, beta=args.beta, length_normalize=args.length_normalize
+        )
 
-    args: Any = this.args
-    accelerator = this.accelerator
-    learning_rate = args.learning_rate * learning_rate_factor(step, this.total_steps, args.warmup_ratio)
-    set_learning_rate(this.optimizer, learning_rate)
-    passes = rank_passes(accelerator, this.train, indices, args.tokens_per_microbatch)
-    sums = torch.zeros(8, device=accelerator.device)
-    for place, (members, batch) in enumerate(passes):
-        with one_pass(accelerator, this.policy, last=place == len(passes) - 1):
-            logps = this.policy(**vars(batch)).view(-1, 2)  # (pairs, 2), chosen first
-            lengths = batch.lengths.view(-1, 2)
-            # An empty pass compares the policy with itself and counts nothing.
-            reference_part = reference[members].to(logps.device) if members else logps.detach()
-            result = preference_loss(
-                logps, reference_part, lengths, beta=args.beta, length_normalize=args.length_normalize
-            )
-            weight = 1.0 if members else 0.0
-            # Gradients are averaged over ranks, the shares are to be summed.
-            accelerator.backward(result.losses.sum() * (weight * accelerator.num_processes / len(indices)))
-        sums += weight * pair_sums(result, logps.detach(), lengths)
-    grad_norm = clip_gradients(accelerator, this.policy, args.max_grad_norm)
-    figures = pair_figures(summed_over_ranks(accelerator, sums), len(indices))
-    this.check_finite(step + 1, loss=figures["loss"], grad_norm=grad_norm)
-    if step == 0 and tolerance is not None:
-        check_first_loss(figures, tolerance)
-    this.optimizer.step()
-    this.optimizer.zero_grad()
-    return {
-        **figures,
-        "learning_rate": learning_rate,
-        "grad_norm": grad_norm,
-        "trained_tokens": sum(this.train[index].num_trained for index in indices),
-        "tokens": sum(this.train[index].num_tokens for index in indices),
-        "examples": len(indices),
-    }
+    def loss_of_pass(
+        self, members: list[int], batch: PackedBatch, step_indices: list[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """This pass's share of the mean over the step's pairs, and what `pair_sums` counts."""
+        logps = self.run.policy(**vars(batch)).view(-1, 2)  # (pairs, 2), chosen first
+        lengths = batch.lengths.view(-1, 2)
+        # An empty pass compares the policy with itself.
+        reference = self.reference[members].to(logps.device) if members else logps.detach()
+        result = self._compare(logps, reference, lengths)
+        return result.losses.sum() / len(step_indices), pair_sums(result, logps, lengths)
+
+    def figures(self, sums: list[float], step: int, step_indices: list[int]) -> dict[str, float]:
+        """Means over the step's pairs; RuntimeError where the first loss is not ln 2."""
+        figures = pair_figures(sums, len(step_indices))
+        if step == 0 and self.tolerance is not None:
+            check_first_loss(figures, self.tolerance)
+        return figures
+
+    def evaluate(self) -> dict[str, float]:
+        """The same over the held-out pairs; a table of 20 of them goes to the tracker."""
+        import torch
+
+        from training.passes import batches_of
+        from training.reference import compute_logps
+
+        run, pairs = self.run, self.run.held_out
+        if not pairs:
+            return {}
+        batches = batches_of(len(pairs), run.args.batch_size)
+        logps = compute_logps(
+            run.accelerator, run.policy, pairs, batches, run.args.tokens_per_microbatch, "evaluation"
+        )
+        lengths = torch.tensor([[len(response) for response in pair.responses] for pair in pairs])
+        result = self._compare(logps, self.held_out_reference, lengths)
+        margins = (result.chosen_rewards - result.rejected_rewards).tolist()
+        rows = [
+            [pair.prompt_id, *(run.tokenizer.decode(ids) for ids in (pair.prompt, *pair.responses)), margin]
+            for pair, margin in zip(pairs[:20], margins, strict=False)
+        ]
+        run.tracker.table("held_out_pairs", ["prompt_id", "prompt", "chosen", "rejected", "margin"], rows)
+        figures = pair_figures(pair_sums(result, logps, lengths).tolist(), len(pairs))
+        return {f"eval/{name}": value for name, value in figures.items()}
 
 
-def pair_sums(result: Any, logps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+def pair_sums(result: PreferenceLoss, logps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """Sums over a micro-batch's pairs of what is logged; see pair_figures for the order."""
     import torch
 
@@ -183,7 +163,7 @@ def check_first_loss(figures: dict[str, float], tolerance: float) -> None:
         )
 
 
-def reference_logps(this: Run, other_model: str | None) -> tuple[torch.Tensor, torch.Tensor, float | None]:
+def reference_logps(run: Run, other_model: str | None) -> tuple[torch.Tensor, torch.Tensor, float | None]:
     """The reference's log-probabilities, cached or computed: (training pairs, held-out pairs, tolerance).
 
     Each (n, 2), chosen first. The tolerance is that of the first loss against ln 2, None for another model.
@@ -194,8 +174,8 @@ def reference_logps(this: Run, other_model: str | None) -> tuple[torch.Tensor, t
     from training.reference import compute_logps, load_reference, reference_key, save_reference
     from training.run_setup import load_prepared_policy
 
-    args, accelerator = this.args, this.accelerator
-    examples = this.train + this.held_out
+    args, accelerator = run.args, run.accelerator
+    examples = run.train + run.held_out
     precision = accelerator.mixed_precision
     model = model_fingerprint(other_model or args.model)
     key = reference_key(model, examples, precision, args.attention, args.qlora)
@@ -203,14 +183,14 @@ def reference_logps(this: Run, other_model: str | None) -> tuple[torch.Tensor, t
     split = f"{accelerator.num_processes} ranks, {args.tokens_per_microbatch} tokens, {args.batch_size} pairs, seed {args.seed}"
     cached = load_reference(args.output_dir, key)
     if cached is None:
-        policy = load_prepared_policy(this, other_model)[0] if other_model else this.policy
-        count = len(this.train)
+        policy = load_prepared_policy(run, other_model)[0] if other_model else run.policy
+        count = len(run.train)
         batches = [
             step_indices(step, count, args.batch_size, args.seed)
             for step in range(steps_per_epoch(count, args.batch_size))
         ]
         batches += [
-            [count + index for index in batch] for batch in batches_of(len(this.held_out), args.batch_size)
+            [count + index for index in batch] for batch in batches_of(len(run.held_out), args.batch_size)
         ]
         logps = compute_logps(accelerator, policy, examples, batches, args.tokens_per_microbatch, "reference")
         if accelerator.is_main_process:
@@ -221,36 +201,24 @@ def reference_logps(this: Run, other_model: str | None) -> tuple[torch.Tensor, t
     logps, made_by = cached
     exact, rounded = (1e-6, 1e-4) if precision == "no" else (1e-3, 1e-2)
     tolerance = None if other_model else (exact if made_by == split else rounded)
-    return logps[: len(this.train)], logps[len(this.train) :], tolerance
+    return logps[: len(run.train)], logps[len(run.train) :], tolerance
 
 
-def evaluate(this: Run, reference: torch.Tensor) -> dict[str, float]:
-    """The training figures over the held-out pairs; a table of 20 of them goes to the tracker."""
-    import torch
+def train(args: Args) -> None:
+    """Everything between the command line and the finished model."""
+    from training.examples import load_preference_examples
+    from training.run_setup import begin_run, finish_run, load_prepared_policy
+    from training.training_loop import run_steps
 
-    from training.losses import preference_loss
-    from training.passes import batches_of
-    from training.reference import compute_logps
-
-    args: Any = this.args
-    if not this.held_out:
-        return {}
-    batches = batches_of(len(this.held_out), args.batch_size)
-    logps = compute_logps(
-        this.accelerator, this.policy, this.held_out, batches, args.tokens_per_microbatch, "evaluation"
-    )
-    lengths = torch.tensor([[len(response) for response in pair.responses] for pair in this.held_out])
-    result = preference_loss(
-        logps, reference, lengths, beta=args.beta, length_normalize=args.length_normalize
-    )
-    margins = (result.chosen_rewards - result.rejected_rewards).tolist()
-    rows = [
-        [pair.prompt_id, *(this.tokenizer.decode(ids) for ids in (pair.prompt, *pair.responses)), margin]
-        for pair, margin in zip(this.held_out[:20], margins, strict=False)
-    ]
-    this.tracker.table("held_out_pairs", ["prompt_id", "prompt", "chosen", "rejected", "margin"], rows)
-    figures = pair_figures(pair_sums(result, logps, lengths).tolist(), len(this.held_out))
-    return {f"eval/{name}": value for name, value in figures.items()}
+    run = begin_run(args, __file__, STAGE, load_preference_examples, default_eval_size=None)
+    if run is None:
+        return
+    reference = reference_logps(run, args.reference_model) if args.reference_model else None
+    run.policy, run.optimizer = load_prepared_policy(run, args.model)
+    if reference is None:
+        reference = reference_logps(run, None)
+    run_steps(run, PreferChosen(run, *reference))
+    finish_run(run, best_of_two=True)
 
 
 def check_own_settings(args: Args) -> None:

@@ -121,9 +121,7 @@ def score(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
     """Overall rating as a share of ten; missing where the call failed."""
-    judge = tools.judge
-    if judge is None:
-        raise BadInput("align_bench: needs --judge-model and --judge-base-url")
+    judge = tools.judge_for("align_bench")
     questions = []
     for item in items:
         values = {**item.fields["values"], "answer": answers[item.item_id][0].text}

@@ -131,9 +131,7 @@ def score(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
     """The preference of each item; missing where the call failed."""
-    judge = tools.judge
-    if judge is None:
-        raise BadInput("alpaca_eval_2: needs --judge-model and --judge-base-url")
+    judge = tools.judge_for("alpaca_eval_2")
     outputs = {item.item_id: answers[item.item_id][0].text for item in items}
     differing = [item for item in items if outputs[item.item_id] != item.fields["baseline"]]
     questions = {item.item_id: question_of(item, outputs[item.item_id]) for item in differing}

@@ -114,9 +114,7 @@ def score(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
     """Each item's battles; missing where a game's call failed."""
-    judge = tools.judge
-    if judge is None:
-        raise BadInput("arena_hard: needs --judge-model and --judge-base-url")
+    judge = tools.judge_for("arena_hard")
     questions = [question_of(item, answers[item.item_id][0].text, side) for item in items for side in SIDES]
     is_strict = tools.switches.unrated == "missing"
     texts = ask(judge, questions, is_strict)

@@ -127,9 +127,7 @@ def score(
     items: Sequence[Item], answers: Mapping[str, Sequence[Generation]], tools: Tools
 ) -> list[ItemScore]:
     """Mean rating of an item's two turns as a share of ten; missing where a call failed."""
-    judge = tools.judge
-    if judge is None:
-        raise BadInput("mt_bench: needs --judge-model and --judge-base-url")
+    judge = tools.judge_for("mt_bench")
     questions: list[Question] = []
     for item in items:
         by_turn = {one.turn: one.text for one in answers[item.item_id]}

@@ -2,24 +2,8 @@
 
 from collections.abc import Sequence
 
-from scoring.pairing.candidates import (
-    SLACK,
-    Candidate,
-    Decision,
-    Pair,
-    distinct,
-    highest,
-    opposing_pools,
-    usable_for_sft,
-)
-from scoring.pairing.pair_choice import (
-    CUT_OFF,
-    NEGATIVE,
-    choose_among,
-    nearest_miss,
-    pair_fault,
-    rejected_for,
-)
+from scoring.pairing.candidates import Candidate, Decision, distinct, highest, usable_for_sft
+from scoring.pairing.pair_choice import CUT_OFF, best_against_worst, choose_among, nearest_miss
 from scoring.pairing.rules import PairRules
 
 ALL_FAIL = "no answer passes"
@@ -35,23 +19,14 @@ def decide_code(candidates: Sequence[Candidate], rules: PairRules, *, reuse_prom
     whole_passing = usable_for_sft(passing, rules)
     sft = highest(whole_passing) if whole_passing else None
     # Per source with passing and failing candidates: best-scored passing against worst-scored failing.
-    pairs, faults = [], []
-    for chosen_pool, rejected_pool in opposing_pools(candidates, rules):
-        passing_here = [candidate for candidate in chosen_pool if candidate.correct]
-        failing_here = [candidate for candidate in rejected_pool if _may_be_rejected(candidate, rules)]
-        if not passing_here or not failing_here:
-            continue
-        whole_here = [candidate for candidate in passing_here if not candidate.truncated]
-        if not whole_here:
-            faults.append(CUT_OFF)
-            continue
-        chosen = highest(whole_here)
-        pair = Pair(chosen, rejected_for(chosen, failing_here, rules.code_margin, rules))
-        fault = code_pair_fault(pair, rules)
-        if fault is None:
-            pairs.append(pair)
-        else:
-            faults.append(fault)
+    pairs, faults = best_against_worst(
+        candidates,
+        rules,
+        rules.code_margin,
+        may_be_chosen=lambda candidate: candidate.correct is True,
+        may_be_rejected=lambda candidate: _may_be_rejected(candidate, rules),
+        require_positive=rules.code_require_positive_margin,
+    )
     # A usable source: DPO, and SFT as well where the dataset's prompts may be used twice.
     if pairs:
         return Decision(sft=sft if reuse_prompt else None, pairs=choose_among(pairs, rules))
@@ -66,11 +41,3 @@ def decide_code(candidates: Sequence[Candidate], rules: PairRules, *, reuse_prom
 
 def _may_be_rejected(candidate: Candidate, rules: PairRules) -> bool:
     return candidate.correct is False and (rules.code_rejected == "any-failure" or candidate.ran)
-
-
-def code_pair_fault(pair: Pair, rules: PairRules) -> str | None:
-    """Why a passing and a failing answer make no pair, or None."""
-    not_above = pair.chosen.rank_score <= pair.rejected.rank_score + SLACK
-    if rules.code_require_positive_margin and not_above:
-        return NEGATIVE
-    return pair_fault(pair, rules.code_margin)

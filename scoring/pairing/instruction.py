@@ -3,16 +3,8 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from scoring.pairing.candidates import (
-    Candidate,
-    Decision,
-    Pair,
-    distinct,
-    highest,
-    opposing_pools,
-    usable_for_sft,
-)
-from scoring.pairing.pair_choice import choose_among, nearest_miss, pair_fault, rejected_for
+from scoring.pairing.candidates import Candidate, Decision, distinct, highest, usable_for_sft
+from scoring.pairing.pair_choice import best_against_worst, choose_among, nearest_miss
 from scoring.pairing.rules import PairRules
 
 
@@ -22,15 +14,7 @@ def decide_instruction(candidates: Sequence[Candidate], rules: PairRules) -> Dec
     candidates = distinct(candidates)
     # Per source: highest and lowest score. It qualifies if they differ in text, the highest is not cut off,
     # and the difference is in the window.
-    pairs, faults = [], []
-    for chosen_pool, rejected_pool in opposing_pools(candidates, rules):
-        chosen = highest(chosen_pool)
-        pair = Pair(chosen, rejected_for(chosen, rejected_pool, rules.margin, rules))
-        fault = pair_fault(pair, rules.margin)
-        if fault is None:
-            pairs.append(pair)
-        else:
-            faults.append(fault)
+    pairs, faults = best_against_worst(candidates, rules, rules.margin, skip_cut_off=False)
     # A prompt is selected if at least one source qualifies.
     if not pairs:
         return Decision(unused=nearest_miss(faults))

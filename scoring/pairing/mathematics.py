@@ -2,16 +2,8 @@
 
 from collections.abc import Sequence
 
-from scoring.pairing.candidates import (
-    Candidate,
-    Decision,
-    Pair,
-    distinct,
-    highest,
-    opposing_pools,
-    usable_for_sft,
-)
-from scoring.pairing.pair_choice import CUT_OFF, choose_among, nearest_miss, pair_fault, rejected_for
+from scoring.pairing.candidates import Candidate, Decision, distinct, highest, usable_for_sft
+from scoring.pairing.pair_choice import CUT_OFF, best_against_worst, choose_among, nearest_miss
 from scoring.pairing.rules import PairRules
 
 NO_CORRECT = "no correct answer"
@@ -24,23 +16,13 @@ def decide_math(candidates: Sequence[Candidate], rules: PairRules) -> Decision:
     whole_right = usable_for_sft(right, rules)
     sft = highest(whole_right) if whole_right else None
     # Per source with right and wrong answers: best-scored right against worst-scored wrong.
-    pairs, faults = [], []
-    for chosen_pool, rejected_pool in opposing_pools(candidates, rules):
-        right_here = [candidate for candidate in chosen_pool if candidate.correct]
-        wrong_here = [candidate for candidate in rejected_pool if candidate.correct is False]
-        if not right_here or not wrong_here:
-            continue
-        whole_here = [candidate for candidate in right_here if not candidate.truncated]
-        if not whole_here:
-            faults.append(CUT_OFF)
-            continue
-        chosen = highest(whole_here)
-        pair = Pair(chosen, rejected_for(chosen, wrong_here, rules.margin, rules))
-        fault = pair_fault(pair, rules.margin)
-        if fault is None:
-            pairs.append(pair)
-        else:
-            faults.append(fault)
+    pairs, faults = best_against_worst(
+        candidates,
+        rules,
+        rules.margin,
+        may_be_chosen=lambda candidate: candidate.correct is True,
+        may_be_rejected=lambda candidate: candidate.correct is False,
+    )
     # A source with its margin in the window: DPO, and that is all (unless prompts may be used twice).
     if pairs:
         return Decision(sft=sft if rules.math_reuse_prompts else None, pairs=choose_among(pairs, rules))

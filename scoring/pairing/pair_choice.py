@@ -1,8 +1,8 @@
 """From two opposing pools to at most one pair, and from several pairs to the one that a prompt gives."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from scoring.pairing.candidates import SLACK, Candidate, Pair, lowest
+from scoring.pairing.candidates import SLACK, Candidate, Pair, highest, lowest, opposing_pools
 from scoring.pairing.rules import PairRules
 
 IDENTICAL = "no two different answers"
@@ -42,13 +42,47 @@ def rejected_for(
     return lowest(pool)
 
 
-def pair_fault(pair: Pair, window: Window | None) -> str | None:
-    """Why two answers make no pair, or None."""
+def pair_fault(pair: Pair, window: Window | None, *, require_positive: bool = False) -> str | None:
+    """Why two answers make no pair, or None; `require_positive`: chosen must rank above rejected."""
     if pair.chosen.text_digest == pair.rejected.text_digest:
         return IDENTICAL
     if pair.chosen.truncated:
         return CUT_OFF
+    if require_positive and pair.chosen.rank_score <= pair.rejected.rank_score + SLACK:
+        return NEGATIVE
     return margin_fault(pair.margin, window) if window is not None else None
+
+
+def best_against_worst(
+    candidates: Sequence[Candidate],
+    rules: PairRules,
+    window: Window | None,
+    *,
+    may_be_chosen: Callable[[Candidate], bool] = lambda candidate: True,
+    may_be_rejected: Callable[[Candidate], bool] = lambda candidate: True,
+    skip_cut_off: bool = True,
+    require_positive: bool = False,
+) -> tuple[list[Pair], list[str]]:
+    """The usable pairs of a prompt, and why pools that hold answers of both kinds give none.
+
+    In every two opposing pools (the same source twice, by default): the best answer that may be chosen against the
+    worst that may be rejected. `skip_cut_off`: an answer that was cut off makes way for the best whole one.
+    """
+    pairs, faults = [], []
+    for chosen_pool, rejected_pool in opposing_pools(candidates, rules):
+        choosable = [candidate for candidate in chosen_pool if may_be_chosen(candidate)]
+        rejectable = [candidate for candidate in rejected_pool if may_be_rejected(candidate)]
+        if not choosable or not rejectable:
+            continue
+        whole = [candidate for candidate in choosable if not candidate.truncated]
+        chosen = highest(whole if whole and skip_cut_off else choosable)
+        pair = Pair(chosen, rejected_for(chosen, rejectable, window, rules))
+        fault = pair_fault(pair, window, require_positive=require_positive)
+        if fault is None:
+            pairs.append(pair)
+        else:
+            faults.append(fault)
+    return pairs, faults
 
 
 def choose_among(pairs: Sequence[Pair], rules: PairRules) -> list[Pair]:

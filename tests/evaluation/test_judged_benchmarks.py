@@ -2,13 +2,12 @@
 
 import json
 import math
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from local_server import QuietHandler, serving
 
 from evaluation.benchmark import Item
 from evaluation.benchmarks import alpaca_eval_2
@@ -26,45 +25,35 @@ class ScriptedJudge:
         self.bodies: list[dict[str, Any]] = []
         judge = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
-                self.answer(200, b'{"data": []}')
+                self.send(200, b'{"data": []}')
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 judge.bodies.append(body)
                 reply = judge.reply(body)
                 if isinstance(reply, int):
-                    self.answer(reply, b"{}")
+                    self.send(reply, b"{}")
                 elif isinstance(reply, bytes):
-                    self.answer(200, reply)
+                    self.send(200, reply)
                 else:
                     choice = {
                         "message": {"role": "assistant", "content": reply["content"]},
                         **reply.get("choice", {}),
                     }
-                    self.answer(200, json.dumps({"choices": [choice]}).encode())
+                    self.send(200, json.dumps({"choices": [choice]}).encode())
 
-            def answer(self, status: int, data: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.handler = Handler
+        self.url = ""
 
 
 @pytest.fixture
 def judge() -> Iterator[ScriptedJudge]:
     scripted = ScriptedJudge()
-    yield scripted
-    scripted.server.shutdown()
-    scripted.server.server_close()
+    with serving(scripted.handler) as url:
+        scripted.url = f"{url}/v1"
+        yield scripted
 
 
 def write_arena(write_jsonl: Write, count: int) -> None:

@@ -1,11 +1,11 @@
 """Answers that try to pass without solving the task: none may. One list of attacks for each class of them."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from fusechat.sandbox import Case, CodeTests, Limits, Sandbox, Unavailable
+from fusechat.sandbox import Case, CodeTests, Limits, Sandbox
 
 LIMITS = Limits(wall_s=2.0, cpu_s=2.0, load_s=1.5)
 ADD = ["assert add(2, 3) == 5", "assert add(10, 20) == 30"]
@@ -223,15 +223,6 @@ ATTACKS = [
     for kind, attacks in CLASSES.items()
     for number, attack in enumerate(attacks)
 ]
-
-
-@pytest.fixture(scope="module", params=["A", "B"])
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    try:
-        with Sandbox(request.param, workers=1, quiet=True) as sandbox:
-            yield sandbox
-    except Unavailable as error:
-        pytest.skip(f"level {request.param} cannot be had here: {error}")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fusechat.sandbox import Case, CodeTests, Limits, Sandbox, Unavailable
+from fusechat.sandbox import Case, CodeTests, Limits, Sandbox
 
 TOOLS = """
 import os, socket, ctypes, subprocess, sys, tempfile
@@ -51,15 +51,6 @@ def leave(path, text):
 def shell(command):
     return tried(lambda: subprocess.run(command, shell=True, capture_output=True, timeout=3).stdout)
 """
-
-
-@pytest.fixture(scope="module", params=["A", "B"])
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    try:
-        with Sandbox(request.param, workers=1, quiet=True) as sandbox:
-            yield sandbox
-    except Unavailable as error:
-        pytest.skip(f"level {request.param} cannot be had here: {error}")
 
 
 @pytest.fixture

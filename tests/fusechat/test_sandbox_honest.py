@@ -1,11 +1,9 @@
 """Honest answers of many shapes must pass: whatever the two processes do to a program, its user must not notice."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from fusechat.code_blocks import find_code
-from fusechat.sandbox import Case, CodeTests, Sandbox, Unavailable
+from fusechat.sandbox import Case, CodeTests, Sandbox
 
 HONEST: dict[str, tuple[str, object]] = {
     "plain function": ("def add(a, b):\n    return a + b", ["assert add(1, 2) == 3", "assert add('a', 'b') == 'ab'"]),
@@ -220,15 +218,6 @@ HONEST: dict[str, tuple[str, object]] = {
     "attributes set on a mock": ("def setup(o):\n    o.name = 'n'\n    return o", ["from unittest.mock import Mock\no = Mock()\nassert setup(o).name == 'n'", "class O:\n    def check(self): assert self.name\nsetup(O()).check()"]),
     "answer named like a built-in": ("def sum(xs):\n    t = 0\n    for x in xs:\n        t += x\n    return t", {"entry_point": "sum", "asserts": ["assert sum([1, 2]) == 3"]}),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=["A", "B"])
-def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    try:
-        with Sandbox(request.param, workers=1, quiet=True) as sandbox:
-            yield sandbox
-    except Unavailable as error:
-        pytest.skip(f"level {request.param} cannot be had here: {error}")
 
 
 @pytest.mark.parametrize("name", HONEST)

@@ -14,6 +14,15 @@ from scoring.pairing.pair_choice import HIGH, LOW, NEGATIVE, margin_fault
 from scoring.pairing.rules import PairRules
 
 
+def one_prompt(domain: str, prompt_id: str = "p") -> dict[str, Any]:
+    return {
+        "prompt_id": prompt_id,
+        "dataset": "d",
+        "domain": domain,
+        "messages": [{"role": "user", "content": "q"}],
+    }
+
+
 @pytest.mark.parametrize(
     ("margin", "fault"),
     [
@@ -54,9 +63,7 @@ def test_code_verdicts_become_labels_and_static_points(
 
 def test_points_rank_a_failing_answer_without_code_below_one_that_ran(tmp_path: Path) -> None:
     """RM score alone rejects the answer that ran (0.1 < 0.2); with points, no code (0.2) ranks below it (1.1)."""
-    prompts = [
-        {"prompt_id": "p", "dataset": "d", "domain": "code", "messages": [{"role": "user", "content": "q"}]}
-    ]
+    prompts = [one_prompt("code")]
     answers = [
         Answer("p", "ann", 0, 60, "passes", False, "pass"),
         Answer("p", "ann", 1, 20, "ran and failed", False, "fail"),
@@ -72,15 +79,7 @@ def test_points_rank_a_failing_answer_without_code_below_one_that_ran(tmp_path: 
 
 def test_search_within_source_finds_a_milder_rejected_answer(tmp_path: Path) -> None:
     """30 steps apart is outside 2..20; the answer 12 steps below the best one is inside."""
-    prompts = [
-        {
-            "prompt_id": f"p{n}",
-            "dataset": "d",
-            "domain": "instruction",
-            "messages": [{"role": "user", "content": "q"}],
-        }
-        for n in range(2)
-    ]
+    prompts = [one_prompt("instruction", f"p{n}") for n in range(2)]
     answers = [
         Answer(f"p{n}", "ann", sample, steps, f"text {sample}", False)
         for n in range(2)
@@ -94,9 +93,7 @@ def test_search_within_source_finds_a_milder_rejected_answer(tmp_path: Path) -> 
 
 
 def test_a_code_window_refuses_a_pair_that_has_none_otherwise(tmp_path: Path) -> None:
-    prompts = [
-        {"prompt_id": "p", "dataset": "d", "domain": "code", "messages": [{"role": "user", "content": "q"}]}
-    ]
+    prompts = [one_prompt("code")]
     answers = [Answer("p", "ann", 0, 60, "a", False, "pass"), Answer("p", "ann", 1, 20, "b", False, "fail")]
     write_files(tmp_path, prompts, answers, 0)
     assert ids_of(*decide_files(tmp_path, PairRules())) == ({}, {("p:ann:0", "p:ann:1")})
@@ -107,15 +104,7 @@ def test_a_code_window_refuses_a_pair_that_has_none_otherwise(tmp_path: Path) ->
 
 
 def test_cut_answers_may_be_rejected_or_left_out(tmp_path: Path) -> None:
-    prompts = [
-        {
-            "prompt_id": f"p{n}",
-            "dataset": "d",
-            "domain": "instruction",
-            "messages": [{"role": "user", "content": "q"}],
-        }
-        for n in range(2)
-    ]
+    prompts = [one_prompt("instruction", f"p{n}") for n in range(2)]
     answers = [
         Answer(f"p{n}", "ann", sample, steps, f"text {sample}", sample == 2)
         for n in range(2)
@@ -134,9 +123,7 @@ def test_cut_answers_may_be_rejected_or_left_out(tmp_path: Path) -> None:
 
 
 def test_ties_go_by_the_order_of_sources_that_was_given(tmp_path: Path) -> None:
-    prompts = [
-        {"prompt_id": "p", "dataset": "d", "domain": "math", "messages": [{"role": "user", "content": "q"}]}
-    ]
+    prompts = [one_prompt("math")]
     answers = [Answer("p", source, 0, 10, "same score", False, "right") for source in ("ann", "bob", "cid")]
     write_files(tmp_path, prompts, answers, 0)
     assert ids_of(*decide_files(tmp_path, PairRules()))[0] == {"p": "p:ann:0"}

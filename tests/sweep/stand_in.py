@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from fusechat.generation import GenerationRequest, GenerationResult
 
@@ -27,9 +26,7 @@ class StandInEngine:
     def __enter__(self) -> "StandInEngine":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def generate(self, requests: Iterable[GenerationRequest | None]) -> Iterator[GenerationResult]:

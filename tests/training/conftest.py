@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import Family, make_tiny_model
+from tiny_models import Family, make_tiny_model, random_model
 
 from training.examples import Example
 
@@ -37,14 +37,6 @@ def tiny_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def make_model() -> Callable[..., Any]:
     """Builds a tiny model of a family with large random weights, so that faults show in its outputs."""
     import torch
-    from transformers import (
-        Gemma2Config,
-        Gemma2ForCausalLM,
-        LlamaConfig,
-        LlamaForCausalLM,
-        Qwen2Config,
-        Qwen2ForCausalLM,
-    )
 
     def make(family: str, *, seed: int = 0, std: float = 0.3, **changes: Any) -> Any:
         shape: dict[str, Any] = {
@@ -53,18 +45,14 @@ def make_model() -> Callable[..., Any]:
             **changes,
         }  # fmt: skip
         torch.manual_seed(seed)
-        model: Any
-        if family == "llama":
-            model = LlamaForCausalLM(LlamaConfig(**shape))
-        elif family == "qwen2":
-            model = Qwen2ForCausalLM(Qwen2Config(**shape))
-        elif family == "qwen2-sliding":
-            windows = {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}
-            model = Qwen2ForCausalLM(Qwen2Config(**shape, **windows))
-        else:
+        if family == "qwen2-sliding":
+            family = "qwen2"
+            shape |= {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}
+        elif family == "gemma2":
             # Small caps and a small window: leaving any of them out changes the result by far more than rounding.
-            traps = {"sliding_window": 5, "attn_logit_softcapping": 1.0, "final_logit_softcapping": 3.0}
-            model = Gemma2ForCausalLM(Gemma2Config(**shape, **traps, head_dim=8, query_pre_attn_scalar=8))
+            shape |= {"sliding_window": 5, "attn_logit_softcapping": 1.0, "final_logit_softcapping": 3.0}
+            shape |= {"head_dim": 8, "query_pre_attn_scalar": 8}
+        model = random_model(family, shape)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=std)
         model.set_attn_implementation("eager")

@@ -43,7 +43,7 @@ def main() -> None:
     stage, seed, min_kills = sys.argv.pop(1), int(sys.argv.pop(1)), int(sys.argv.pop(1))
     import torch  # noqa: F401
 
-    import training.run_setup  # noqa: F401
+    import training.training_loop  # noqa: F401
     from fusechat.command_line import parse_args
 
     script: Any = __import__(f"training.train_{stage}", fromlist=["Args"])
