@@ -33,6 +33,7 @@ from scoring.prefix_batches import DEFAULT_TOKENS_PER_BATCH
 if TYPE_CHECKING:
     from scoring.fit_data import FitData
     from scoring.fit_features import Features
+    from scoring.fit_heads import Heads
 
 # Settings that the features do not depend on: a fit with others of these reuses them.
 HEAD_SETTINGS = (
@@ -204,6 +205,18 @@ def save_checkpoint(model: Any, tokenizer: Any, output_dir: Path) -> None:
     staging.rmdir()
 
 
+def log_fit(args: Args, manifest: Manifest, heads: "Heads", report: dict[str, Any]) -> None:
+    """The gate's losses and the pair accuracies to the run tracker."""
+    tracker = start_tracking(
+        args.report_to, step="fit-armorm", name=args.run_name, config=manifest.arguments,
+        directory=args.output_dir.parent,
+    )  # fmt: skip
+    for step in range(0, len(heads.gate_losses), max(1, len(heads.gate_losses) // 200)):
+        tracker.log({"gate/loss": heads.gate_losses[step]}, step=step)
+    tracker.log({f"pair_accuracy/{name}": value for name, value in report["pair_accuracy"].items()})
+    tracker.finish()
+
+
 def main() -> None:
     """Parses the command line, extracts features, fits, packs, reports."""
     args = parse_args(Args)
@@ -262,14 +275,7 @@ def main() -> None:
     write_json(report_path, {**report, "run": manifest.as_dict()})
     lock.close()
     print(report_text(report, args.output_dir))
-    tracker = start_tracking(
-        args.report_to, step="fit-armorm", name=args.run_name, config=manifest.arguments,
-        directory=args.output_dir.parent,
-    )  # fmt: skip
-    for step in range(0, len(heads.gate_losses), max(1, len(heads.gate_losses) // 200)):
-        tracker.log({"gate/loss": heads.gate_losses[step]}, step=step)
-    tracker.log({f"pair_accuracy/{name}": value for name, value in report["pair_accuracy"].items()})
-    tracker.finish()
+    log_fit(args, manifest, heads, report)
 
 
 if __name__ == "__main__":
