@@ -21,6 +21,7 @@ from typing import Literal
 
 from fusechat.command_line import parse_args, run
 from fusechat.errors import BadInput
+from fusechat.model_folder import os_errors
 
 GEMMA_TERMS = "https://ai.google.dev/gemma/terms"
 CHAT_TEMPLATES = Path(__file__).parent / "chat_templates"
@@ -124,8 +125,9 @@ def convert(gguf_file: Path, chat_template: Path | None, folder: Path) -> None:
         del model.config.quantization_config
     model = model.to(torch.bfloat16)
     model.config.dtype = torch.bfloat16
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with os_errors(folder):
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def prepare(model: PackagedModel, models_dir: Path) -> Path:

@@ -1,13 +1,18 @@
-"""Model folders: is this a model that can be loaded, and is it the same one as before."""
+"""Model folders: is this a model that can be loaded, is it the same one as before, and how one is written."""
 
+import contextlib
 import hashlib
+import os
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from fusechat.errors import BadInput
 
 WEIGHT_PATTERNS = ("*.safetensors", "*.bin")
 SMALL_FILE = 1 << 20  # bytes; larger files are fingerprinted by size, first and last MiB
+LAST_FILES = {"config.json", "adapter_config.json"}  # by which loaders know a model
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -65,3 +70,41 @@ def _cached_commit(model_id: str) -> str | None:
     if isinstance(config, str):
         return Path(config).parent.name  # …/snapshots/<commit>/config.json
     return None
+
+
+@contextlib.contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A temporary folder for a model's files; at the end of the block they are moved up into `folder`, config last.
+
+    Whoever sees a config.json sees the weights that belong to it. Nothing is moved, and nothing left over, where the
+    block fails; a full disk is an OSError (see `os_errors`).
+    """
+    temporary = folder / ".model.unfinished"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        with os_errors(temporary):
+            yield temporary
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    for name in LAST_FILES:
+        (folder / name).unlink(missing_ok=True)
+    for path in sorted(temporary.iterdir(), key=lambda path: (path.name in LAST_FILES, path.name)):
+        path.replace(folder / path.name)
+    temporary.rmdir()
+
+
+@contextlib.contextmanager
+def os_errors(folder: Path) -> Iterator[None]:
+    """Makes OSErrors of what safetensors and tokenizers raise where the system refuses to write.
+
+    They are written in Rust, and name the system's error in their texts alone.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if isinstance(error, OSError) or number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(folder)) from error

@@ -13,8 +13,6 @@ split by prompt: no answer to a held-out prompt is fitted on. A killed run goes 
 
 import json
 import math
-import os
-import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +22,7 @@ from fusechat.chat import load_tokenizer
 from fusechat.command_line import StepArgs, parse_args, read_yaml, run
 from fusechat.errors import BadInput
 from fusechat.folder_lock import lock_folder
-from fusechat.model_folder import check_model_folder
+from fusechat.model_folder import check_model_folder, written_whole
 from fusechat.output_file import write_atomically, write_json
 from fusechat.run_manifest import Manifest
 from fusechat.tracking import start_tracking
@@ -184,27 +182,6 @@ def extract_features(
     return decoder, features
 
 
-def save_checkpoint(model: Any, tokenizer: Any, output_dir: Path) -> None:
-    """Saves into a folder beside, then moves the files in, config.json last: half a checkpoint never loads."""
-    from safetensors import SafetensorError
-
-    staging = output_dir / "checkpoint.partial"
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        model.save_pretrained(staging)
-        tokenizer.save_pretrained(staging)
-    except (OSError, SafetensorError) as error:  # the latter has no errno, and names the fault in its text
-        reason = getattr(error, "strerror", None) or str(error)
-        shutil.rmtree(staging, ignore_errors=True)
-        raise BadInput(
-            f"{staging}: cannot be written: {reason}; make room, then give the same command"
-        ) from None
-    (output_dir / "config.json").unlink(missing_ok=True)
-    for path in sorted(staging.iterdir(), key=lambda path: (path.name == "config.json", path.name)):
-        os.replace(path, output_dir / path.name)
-    staging.rmdir()
-
-
 def log_fit(args: Args, manifest: Manifest, heads: "Heads", report: dict[str, Any]) -> None:
     """The gate's losses and the pair accuracies to the run tracker."""
     tracker = start_tracking(
@@ -267,7 +244,9 @@ def main() -> None:
     heads = fit_heads(data, split, features, debias, settings)
     model = assemble(decoder, heads, ranges, offset, args.debias)
     report_path.unlink(missing_ok=True)
-    save_checkpoint(model, tokenizer, args.output_dir)
+    with written_whole(args.output_dir) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
     report = make_report(model, data, split, features, heads)
     fitted = time.monotonic()
     report["seconds"] = {"features": round(extracted - started, 1), "heads": round(fitted - extracted, 1)}

@@ -1,13 +1,12 @@
-"""The result: an ordinary Hugging Face folder in bf16, moved into place file by file, config.json last."""
+"""The result: an ordinary Hugging Face folder in bf16."""
 
 import copy
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
-TEMPORARY = ".export.unfinished"
+from fusechat.model_folder import written_whole
 
 
 def export_model(accelerator: Any, policy: Any, tokenizer: Any, folder: Path, model_card: str) -> None:
@@ -16,17 +15,14 @@ def export_model(accelerator: Any, policy: Any, tokenizer: Any, folder: Path, mo
     state = _full_state(accelerator, policy, unwrapped)
     if not accelerator.is_main_process:
         return
-    temporary = folder / TEMPORARY
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     language_model = unwrapped.language_model
-    if unwrapped.model is not language_model:  # adapters
-        unwrapped.model.save_pretrained(temporary, state_dict=state)
-        (temporary / "README.md").unlink(missing_ok=True)  # PEFT's own card
-    else:
-        save_language_model(language_model, state, temporary)
-    save_tokenizer_and_card(tokenizer, temporary, model_card)
-    move_into_place(temporary, folder)
+    with written_whole(folder) as temporary:
+        if unwrapped.model is not language_model:  # adapters
+            unwrapped.model.save_pretrained(temporary, state_dict=state)
+            (temporary / "README.md").unlink(missing_ok=True)  # PEFT's own card
+        else:
+            save_language_model(language_model, state, temporary)
+        save_tokenizer_and_card(tokenizer, temporary, model_card)
 
 
 def _full_state(accelerator: Any, policy: Any, unwrapped: Any) -> dict[str, torch.Tensor]:
@@ -60,12 +56,3 @@ def save_tokenizer_and_card(tokenizer: Any, folder: Path, model_card: str) -> No
     """Tokenizer with its chat template, and README.md."""
     tokenizer.save_pretrained(folder)
     (folder / "README.md").write_text(model_card, encoding="utf-8")
-
-
-def move_into_place(temporary: Path, folder: Path) -> None:
-    """Moves the files up into `folder`; whoever sees config.json sees the weights, too."""
-    for path in sorted(
-        temporary.iterdir(), key=lambda path: (path.name in {"config.json", "adapter_config.json"}, path.name)
-    ):
-        path.replace(folder / path.name)
-    temporary.rmdir()

@@ -10,6 +10,7 @@ import torch
 
 from fusechat.chat import load_tokenizer
 from fusechat.errors import BadInput
+from fusechat.model_folder import written_whole
 from fusechat.run_manifest import Manifest
 from fusechat.tracking import NoTracker, Tracker, start_tracking
 from training.batch_plan import count_steps
@@ -194,11 +195,10 @@ def _choice(checkpoints: list[Checkpoint], chosen: Checkpoint) -> str:
 
 
 def _write_merged(run: Run, card: str) -> None:
-    from training.export import move_into_place, save_tokenizer_and_card
+    from training.export import save_tokenizer_and_card
     from training.qlora import merge_adapters
 
-    temporary, folder = run.args.output_dir / ".merged.unfinished", run.args.output_dir / "merged"
-    merge_adapters(run.args.model, run.args.output_dir, run.accelerator.device).save_pretrained(temporary)
-    save_tokenizer_and_card(run.tokenizer, temporary, card)
-    folder.mkdir(exist_ok=True)
-    move_into_place(temporary, folder)
+    merged = merge_adapters(run.args.model, run.args.output_dir, run.accelerator.device)
+    with written_whole(run.args.output_dir / "merged") as temporary:
+        merged.save_pretrained(temporary)
+        save_tokenizer_and_card(run.tokenizer, temporary, card)

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 400.0, 52.0, 12.0, 12.0, 40.0
 COLOURS = 8
+DIGIT_WIDTH = 7.0  # of the labels, a little more than in most fonts
 # More points than this do not show at 400 units; a curve is thinned to the lowest and highest of each stretch.
 MOST_POINTS = 400
 
@@ -123,7 +124,10 @@ def x_ticks(x: Axis, bottom: float) -> list[Markup]:
     for value in x.ticks():
         place = x.place(value)
         parts.append(element("line", class_="axis", x1=place, x2=place, y1=bottom, y2=bottom + 4))
-        parts.append(element("text", x.label(value), x=place, y=bottom + 17, text_anchor="middle"))
+        text = x.label(value)
+        half = len(text) * DIGIT_WIDTH / 2
+        inside = min(max(place, half), WIDTH - half)  # a long label of the outermost tick is not cut off
+        parts.append(element("text", text, x=inside, y=bottom + 17, text_anchor="middle"))
     return parts
 
 

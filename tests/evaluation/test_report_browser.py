@@ -259,6 +259,7 @@ def test_it_fits_its_width_and_every_text_has_contrast(
     assert page.evaluate("document.documentElement.scrollWidth") == width
     # Nothing sticks out of its box, but for what scrolls by itself.
     assert page.evaluate(STICKING_OUT) == []
+    assert page.evaluate(CUT_OFF) == []
     assert page.evaluate(LOW_CONTRAST) == []
     smallest = page.evaluate(
         "Math.min(...[...document.querySelectorAll('svg.chart text')].map("
@@ -281,6 +282,14 @@ STICKING_OUT = """
   if (!box.width || element.closest("svg, math, thead, pre.code, .scroll, .formula")) return false;
   return box.left < 0 || box.right > innerWidth + 0.5;
 }).map((element) => element.outerHTML.slice(0, 120))
+"""
+
+# Texts of a chart that are not wholly on its drawing.
+CUT_OFF = """
+() => [...document.querySelectorAll("svg.chart text")].filter((text) => {
+  const box = text.getBoundingClientRect(), drawing = text.closest("svg").getBoundingClientRect();
+  return box.left < drawing.left - 0.5 || box.right > drawing.right + 0.5;
+}).map((text) => text.outerHTML)
 """
 
 # WCAG's ratio of the text's colour to that of the nearest painted background; 4.5 is its AA for body text.

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 import report_runs
 
-from evaluation.html_report.charts import Axis, Curve, line_chart, thinned
+from evaluation.html_report.charts import WIDTH, Axis, Curve, line_chart, thinned, x_ticks
 from evaluation.html_report.training_curves import read_metrics
 from fusechat.errors import BadInput
 
@@ -417,3 +417,10 @@ def test_an_axis_is_marked_at_round_numbers(low: float, high: float, ticks: list
 def test_a_flat_curve_and_a_single_point_can_be_drawn() -> None:
     for points in ([(1.0, 0.0)], [(1.0, 5.0), (2.0, 5.0)], [(0.0, 0.0), (1.0, 0.0)]):
         assert "NaN" not in line_chart("flat", [Curve("loss", points)], "step")
+
+
+def test_long_labels_of_the_outermost_ticks_stay_on_the_drawing() -> None:
+    parts = "".join(x_ticks(Axis(-0.01, 0.015, 12.0, WIDTH - 12.0), 100.0))
+    places = {label: float(x) for x, label in re.findall(r'<text x="([\d.]+)".*?>(-?[\d.]+)</text>', parts)}
+    assert list(places) == ["-0.010", "-0.005", "0", "0.005", "0.010", "0.015"]
+    assert places["-0.010"] > 18 and places["0.015"] < WIDTH - 15 and places["0"] == pytest.approx(162.4)

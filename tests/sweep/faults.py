@@ -149,6 +149,8 @@ def _killed_badly(status: int, signal_number: signal.Signals, text: str) -> str 
         expected.add(EXIT_INTERRUPTED)
     if status == EXIT_BAD_INPUT and "another run" in text:
         return None  # of the run that was killed before, whose helpers are about to end
+    if signal_number == signal.SIGINT and "Fatal Python error: init_" in text:
+        return None  # Python's own way to die of it while it starts
     if status not in expected:
         return f"{signal_number.name}: ends with {status}: {_tail(text)}"
     if status == EXIT_INTERRUPTED and "interrupted: the same command goes on" not in text:
