@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 400.0, 52.0, 12.0, 12.0, 40.0
 COLOURS = 8
-DIGIT_WIDTH = 7.0  # of the labels, a little more than in most fonts
+DIGIT_WIDTH = 9.0  # of the labels, in the larger letters that narrow pages have
 # More points than this do not show at 400 units; a curve is thinned to the lowest and highest of each stretch.
 MOST_POINTS = 400
 

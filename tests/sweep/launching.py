@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ PRELOADED = [
     "torch", "transformers.models.llama.modeling_llama", "accelerate", "safetensors.torch", "matplotlib.pyplot", "httpx",
 ]  # fmt: skip
 TIMEOUT_S = 150.0
+# multiprocessing looks at all of its processes whenever it starts one: of two threads that find the same one ended, the
+# second reads no status any more and takes it for 255.
+STARTING_OR_LOOKING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Launched:
         self._process: Any
         if command.preloaded:
             self._process = _fork_server().Process(target=_become, args=(command, str(log)))
-            self._process.start()
+            with STARTING_OR_LOOKING:
+                self._process.start()
         else:
             start = [str(STAND_IN)] if command.stand_in else []
             powers = WITHOUT_POWERS if command.without_powers and os.getuid() == 0 else ()
@@ -67,7 +72,8 @@ class Launched:
         """None while it runs; the exit status, or minus the signal that ended it."""
         if isinstance(self._process, subprocess.Popen):
             return self._process.poll()
-        return self._process.exitcode
+        with STARTING_OR_LOOKING:
+            return self._process.exitcode
 
     def wait(self, timeout_s: float = TIMEOUT_S) -> int:
         """Its exit status; a script that does not end in time is killed and counts as 124."""
@@ -113,13 +119,18 @@ def _become(command: Command, log: str) -> None:
     # The server has closed its standard streams' Python side: lines must come out as they are printed.
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, closefd=False)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(command.cwd)
-    os.environ.clear()
-    os.environ.update(command.environment)
-    if command.stand_in:
-        take_vllms_place()
-    run_script(str(ROOT / command.script), list(command.arguments))
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(command.cwd)
+        os.environ.clear()
+        os.environ.update(command.environment)
+        if command.stand_in:
+            take_vllms_place()
+        run_script(str(ROOT / command.script), list(command.arguments))
+    except KeyboardInterrupt:
+        # Before the script has begun. Python itself would die of the signal, multiprocessing would not.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
