@@ -79,7 +79,7 @@ class PreferChosen:
         )
 
     def loss_of_pass(
-        self, members: list[int], batch: PackedBatch, step_indices: list[int]
+        self, members: list[int], batch: PackedBatch, indices: list[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """This pass's share of the mean over the step's pairs, and what `pair_sums` counts."""
         logps = self.run.policy(**vars(batch)).view(-1, 2)  # (pairs, 2), chosen first
@@ -87,11 +87,11 @@ class PreferChosen:
         # An empty pass compares the policy with itself.
         reference = self.reference[members].to(logps.device) if members else logps.detach()
         result = self._compare(logps, reference, lengths)
-        return result.losses.sum() / len(step_indices), pair_sums(result, logps, lengths)
+        return result.losses.sum() / len(indices), pair_sums(result, logps, lengths)
 
-    def figures(self, sums: list[float], step: int, step_indices: list[int]) -> dict[str, float]:
+    def figures(self, sums: list[float], step: int, indices: list[int]) -> dict[str, float]:
         """Means over the step's pairs; RuntimeError where the first loss is not ln 2."""
-        figures = pair_figures(sums, len(step_indices))
+        figures = pair_figures(sums, len(indices))
         if step == 0 and self.tolerance is not None:
             check_first_loss(figures, self.tolerance)
         return figures

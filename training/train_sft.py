@@ -45,16 +45,16 @@ class ImitateAnswers:
         self.run = run
 
     def loss_of_pass(
-        self, members: list[int], batch: PackedBatch, step_indices: list[int]
+        self, members: list[int], batch: PackedBatch, indices: list[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """This pass's share of the loss, twice: it is all that is logged."""
         from training.losses import sft_loss
 
-        trained_tokens = sum(self.run.train[index].num_trained for index in step_indices)
+        trained_tokens = sum(self.run.train[index].num_trained for index in indices)
         loss = sft_loss(self.run.policy(**vars(batch)), trained_tokens)
         return loss, loss[None]
 
-    def figures(self, sums: list[float], step: int, step_indices: list[int]) -> dict[str, float]:
+    def figures(self, sums: list[float], step: int, indices: list[int]) -> dict[str, float]:
         """The loss."""
         return {"loss": sums[0]}
 

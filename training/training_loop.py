@@ -36,7 +36,7 @@ class Objective(Protocol):
     """What a step minimises, and what is logged of it."""
 
     def loss_of_pass(
-        self, members: list[int], batch: PackedBatch, step_indices: list[int]
+        self, members: list[int], batch: PackedBatch, indices: list[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(this pass's share of the step's loss, a vector of sums from which the figures are made).
 
@@ -44,7 +44,7 @@ class Objective(Protocol):
         it returns: every rank must run as many passes as the others.
         """
 
-    def figures(self, sums: list[float], step: int, step_indices: list[int]) -> dict[str, float]:
+    def figures(self, sums: list[float], step: int, indices: list[int]) -> dict[str, float]:
         """What is logged, "loss" among it, from the sums over all passes and ranks; before the update."""
 
     def evaluate(self) -> dict[str, float]:
