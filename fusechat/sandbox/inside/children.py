@@ -75,7 +75,9 @@ class Child:
 def ended_by(player: Child, otherwise: str) -> str:
     """A short word for how a process ended, from its status and use of resources."""
     code = os.waitstatus_to_exitcode(player.status or 0)
-    if code in (-signal.SIGXCPU, -signal.SIGKILL) and player.usage.ru_utime + player.usage.ru_stime >= 1:
+    if (
+        code in (-signal.SIGXCPU, -signal.SIGKILL) and player.usage.ru_utime + player.usage.ru_stime >= 0.9
+    ):  # the kernel counts by ticks
         return "cpu" if code == -signal.SIGXCPU else otherwise
     if code < 0 and code != -signal.SIGKILL:
         return f"signal:{-code}"
