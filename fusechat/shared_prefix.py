@@ -45,7 +45,10 @@ class Masks:
         if not query.is_cuda:
             return mask
         # CUDA's kernels want the mask's first element aligned; a cut of its own always is.
-        return self._cut.setdefault((num_queries, num_keys, window), mask.contiguous())
+        shape = (num_queries, num_keys, window)
+        if shape not in self._cut:
+            self._cut[shape] = mask.contiguous()
+        return self._cut[shape]
 
 
 def _by_distance(rows: int, before: int, window: int | None, like: torch.Tensor) -> torch.Tensor:

@@ -96,20 +96,11 @@ class PreferChosen:
             check_first_loss(figures, self.tolerance)
         return figures
 
-    def evaluate(self) -> dict[str, float]:
+    def evaluate(self, logps: torch.Tensor) -> dict[str, float]:
         """The same over the held-out pairs; a table of 20 of them goes to the tracker."""
         import torch
 
-        from training.passes import batches_of
-        from training.reference import compute_logps
-
         run, pairs = self.run, self.run.held_out
-        if not pairs:
-            return {}
-        batches = batches_of(len(pairs), run.args.batch_size)
-        logps = compute_logps(
-            run.accelerator, run.policy, pairs, batches, run.args.tokens_per_microbatch, "evaluation"
-        )
         lengths = torch.tensor([[len(response) for response in pair.responses] for pair in pairs])
         result = self._compare(logps, self.held_out_reference, lengths)
         margins = (result.chosen_rewards - result.rejected_rewards).tolist()

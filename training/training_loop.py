@@ -22,6 +22,7 @@ from training.checkpoints import (
 from training.optimisation import learning_rate_factor, set_learning_rate
 from training.packing import PackedBatch
 from training.passes import (
+    batches_of,
     clip_gradients,
     model_flops_utilisation,
     one_pass,
@@ -29,6 +30,7 @@ from training.passes import (
     rank_passes,
     summed_over_ranks,
 )
+from training.reference import compute_logps
 from training.run_setup import Run
 
 
@@ -47,8 +49,8 @@ class Objective(Protocol):
     def figures(self, sums: list[float], step: int, indices: list[int]) -> dict[str, float]:
         """What is logged, "loss" among it, from the sums over all passes and ranks; before the update."""
 
-    def evaluate(self) -> dict[str, float]:
-        """Figures of the held-out examples under eval/..., "eval/loss" among them; none where there are none."""
+    def evaluate(self, logps: torch.Tensor) -> dict[str, float]:
+        """Figures under eval/..., "eval/loss" among them, from the held-out examples' log-probabilities."""
 
 
 def run_steps(run: Run, objective: Objective) -> None:
@@ -60,7 +62,7 @@ def run_steps(run: Run, objective: Objective) -> None:
             figures = take_step(run, objective, step)
             seconds = max(time.monotonic() - start, 1e-6)
             due = checkpoint_due(run, step + 1)
-            evaluation = objective.evaluate() if due else {}
+            evaluation = objective.evaluate(held_out_logps(run)) if due and run.held_out else {}
             log_step(run, step + 1, {**figures, **evaluation}, progress, seconds)
             if due:
                 save_and_prune(run, step + 1, evaluation)
@@ -96,6 +98,14 @@ def take_step(run: Run, objective: Objective, step: int) -> dict[str, float]:
         "tokens": sum(example.num_tokens for example in examples),
         "examples": len(examples),
     }
+
+
+def held_out_logps(run: Run) -> torch.Tensor:
+    """The policy's log-probabilities of the held-out examples, on every rank; see `compute_logps` for the shape."""
+    batches = batches_of(len(run.held_out), run.args.batch_size)
+    return compute_logps(
+        run.accelerator, run.policy, run.held_out, batches, run.args.tokens_per_microbatch, "evaluation"
+    )
 
 
 def take_up_checkpoint(run: Run) -> None:

@@ -75,9 +75,9 @@ class Child:
 def ended_by(player: Child, otherwise: str) -> str:
     """A short word for how a process ended, from its status and use of resources."""
     code = os.waitstatus_to_exitcode(player.status or 0)
-    if (
-        code in (-signal.SIGXCPU, -signal.SIGKILL) and player.usage.ru_utime + player.usage.ru_stime >= 0.9
-    ):  # the kernel counts by ticks
+    used_s = player.usage.ru_utime + player.usage.ru_stime
+    # The shortest limit is a second; what the kernel counted as one may read as a tick less.
+    if code in (-signal.SIGXCPU, -signal.SIGKILL) and used_s >= 0.9:
         return "cpu" if code == -signal.SIGXCPU else otherwise
     if code < 0 and code != -signal.SIGKILL:
         return f"signal:{-code}"
