@@ -99,17 +99,17 @@ def shared_prefix_attention(
     pieces: list[torch.Tensor] = []
     for span in layout:
         first_query, first_key, first_value = next(parts)  # the prompt and its first answer: one causal piece
-        pieces.append(_attend(first_query, first_key, first_value, **options))
+        pieces.append(attend(first_query, first_key, first_value, **options))
         prompt = span.prompt_end - span.start
         for _ in span.answer_ends[1:]:
             own_query, own_key, own_value = next(parts)
             seen_key = torch.cat([first_key[:, :, :prompt], own_key], dim=2)
             seen_value = torch.cat([first_value[:, :, :prompt], own_value], dim=2)
-            pieces.append(_attend(own_query, seen_key, seen_value, **options))
+            pieces.append(attend(own_query, seen_key, seen_value, **options))
     return torch.cat([piece.transpose(1, 2) for piece in pieces], dim=1), None
 
 
-def _attend(
+def attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -123,13 +123,16 @@ def _attend(
     """Causal attention of a sequence's last queries: query i stands at place (keys - queries + i)."""
     num_queries, num_keys = query.shape[2], key.shape[2]
     groups = query.shape[1] // key.shape[1]
+    if window is not None and num_queries == 1:
+        key, value = key[:, :, -window:], value[:, :, -window:]  # all that the last place sees
+        window = None
     if window is not None and window >= num_keys:
         window = None
     if num_queries == num_keys and window is None and softcap is None:
         return F.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scaling, dropout_p=dropout, enable_gqa=groups > 1
         )
-    mask = masks.piece(query, num_keys, window)
+    mask = None if num_queries == 1 else masks.piece(query, num_keys, window)
     # On CUDA no kernel takes both a mask and fewer key heads, and the fallback makes (heads, queries, keys) tensors.
     if groups > 1 and (softcap is not None or query.is_cuda):
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
@@ -139,6 +142,8 @@ def _attend(
             query, key, value, attn_mask=mask, scale=scaling, dropout_p=dropout, enable_gqa=groups > 1
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    scores = torch.tanh((query @ key.transpose(2, 3)) * (scale / softcap)) * softcap + mask
+    scores = torch.tanh((query @ key.transpose(2, 3)) * (scale / softcap)) * softcap
+    if mask is not None:
+        scores = scores + mask
     probabilities = F.dropout(torch.softmax(scores, dim=-1, dtype=torch.float32), dropout).to(query.dtype)
     return probabilities @ value  # (1, heads, queries, D)

@@ -5,11 +5,15 @@ What an architecture may do beside attention as we know it (attention sinks, rec
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 
-from fusechat.shared_prefix import Masks, register_attention
+from fusechat.shared_prefix import Masks
+from fusechat.shared_prefix import register_attention as register_shared_prefix
+from scoring.last_layer import last_layer_only_at
+from scoring.last_layer import register_attention as register_places_read
 from scoring.prefix_batches import PromptGroup, Row, plan_padded, plan_rows, row_of
 
 # Hidden states of a bf16 model differ by its own rounding; a wrong mask changes them completely.
@@ -35,7 +39,8 @@ class StateReader:
 
     def __init__(self, decoder: Any, gate_offset: int, pad_id: int) -> None:
         self.decoder, self.gate_offset, self.pad_id = decoder, gate_offset, pad_id
-        self.shared = shares_prefix(decoder)
+        self.spared = shares_prefix(decoder, spared=True)
+        self.shared = self.spared or shares_prefix(decoder, spared=False)
 
     def batches(self, groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:
         """Splits groups into batches that `read` takes; the same groups always make the same batches."""
@@ -44,28 +49,34 @@ class StateReader:
     def read(self, batch: Sequence[PromptGroup]) -> HiddenStates:
         """The states of one batch, answers in its order."""
         if self.shared:
-            return read_row(self.decoder, row_of(batch), self.gate_offset)
+            return read_row(self.decoder, row_of(batch), self.gate_offset, spared=self.spared)
         return read_padded(self.decoder, batch, self.gate_offset, self.pad_id)
 
 
-def read_row(decoder: Any, row: Row, gate_offset: int) -> HiddenStates:
+def read_row(decoder: Any, row: Row, gate_offset: int, *, spared: bool) -> HiddenStates:
     """One forward pass over a row.
 
     gate_offset: how many tokens before the prompt's end (generation prompt included) the gate reads.
+    spared: the last layer is computed at the places read alone.
     """
     device = decoder.device
-    with torch.inference_mode(), _attention(decoder):
+    ends = [end - 1 for span in row.layout for end in span.answer_ends]
+    gates = [span.prompt_end - gate_offset for span in row.layout]
+    owners = [index for index, span in enumerate(row.layout) for _ in span.answer_ends]
+    arguments: dict[str, Any] = {"layout": row.layout, "masks": Masks(row.layout)}
+    with torch.inference_mode(), ExitStack() as stack:
+        if spared:
+            arguments |= {"gates": gates, "last_layer": len(decoder.layers) - 1}
+            stack.enter_context(last_layer_only_at(decoder, sorted({*gates, *ends})))
+        attention = register_places_read() if spared else register_shared_prefix()
+        stack.enter_context(_attention(decoder, attention))
         hidden = decoder(
             input_ids=torch.tensor([row.tokens], device=device),
             position_ids=torch.tensor([row.positions], device=device),
             attention_mask=None,
             use_cache=False,
-            layout=row.layout,
-            masks=Masks(row.layout),
+            **arguments,
         ).last_hidden_state[0]  # (T, d)
-    ends = [end - 1 for span in row.layout for end in span.answer_ends]
-    gates = [span.prompt_end - gate_offset for span in row.layout]
-    owners = [index for index, span in enumerate(row.layout) for _ in span.answer_ends]
     return HiddenStates(hidden[ends].float(), hidden[gates].float(), torch.tensor(owners, device=device))
 
 
@@ -93,8 +104,11 @@ def right_padded(
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def shares_prefix(decoder: Any) -> bool:
-    """Whether this decoder gives the same hidden states for a shared row as for each conversation alone."""
+def shares_prefix(decoder: Any, *, spared: bool) -> bool:
+    """Whether this decoder gives the same hidden states for a shared row as for each conversation alone.
+
+    spared: with the last layer computed at the places read alone.
+    """
     vocabulary = int(decoder.get_input_embeddings().weight.shape[0])
     window = getattr(decoder.config, "sliding_window", None)
     # Long enough to reach past a short window, and two prompts, so that every boundary is crossed.
@@ -110,28 +124,29 @@ def shares_prefix(decoder: Any) -> bool:
         PromptGroup(made_up(6, 5), (made_up(4, 14), made_up(7, 15)), ("d", "e")),
     ]
     try:
-        shared = read_row(decoder, row_of(groups), 2).last
+        shared = read_row(decoder, row_of(groups), 2, spared=spared)
     except (TypeError, ValueError, AttributeError, RuntimeError, KeyError):
         return False
     alone = [
-        read_padded(decoder, [PromptGroup(group.prompt, (answer,), ("",))], 2, 0).last
+        read_padded(decoder, [PromptGroup(group.prompt, (answer,), ("",))], 2, 0)
         for group in groups
         for answer in group.answers
     ]
-    expected = torch.cat(alone)
-    difference = (shared - expected).norm(dim=1) / expected.norm(dim=1).clamp_min(1e-6)
+    expected = torch.cat([*(states.last for states in alone), *(states.gate for states in alone)])
+    given = torch.cat([shared.last, shared.gate[shared.group_of_answer]])
+    difference = (given - expected).norm(dim=1) / expected.norm(dim=1).clamp_min(1e-6)
     return bool(difference.max() < PROBE_TOLERANCE.get(decoder.dtype, 1e-3))
 
 
 class _attention:
-    """Switches a decoder to the shared-prefix attention for the length of a block."""
+    """Switches a decoder to another attention for the length of a block."""
 
-    def __init__(self, decoder: Any) -> None:
-        self._decoder = decoder
+    def __init__(self, decoder: Any, name: str) -> None:
+        self._decoder, self._name = decoder, name
         self._before = decoder.config._attn_implementation
 
     def __enter__(self) -> None:
-        self._decoder.config._attn_implementation = register_attention()
+        self._decoder.config._attn_implementation = self._name
 
     def __exit__(self, *_: object) -> None:
         self._decoder.config._attn_implementation = self._before

@@ -1,6 +1,12 @@
-"""Tiny random reward models for tests: ArmoRM in the published layout, and on other backbones."""
+"""Tiny random reward models for tests: ArmoRM in the published layout, and on other backbones.
+
+    python tests/tiny_reward_models.py FOLDER
+
+writes the one that scoring/bench_armorm.py was tried on: two Llama layers of width 64, conversations of 8,192 tokens.
+"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +132,8 @@ def make_tiny_armorm(folder: Path, family: Family = "llama", *, seed: int = 0, *
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    make_tiny_armorm(Path(sys.argv[1]), max_position_embeddings=8192)

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 from fusechat.chat import load_tokenizer  # noqa: E402
 from scoring.armorm import load_armorm  # noqa: E402
-from scoring.hidden_states import shares_prefix  # noqa: E402
+from scoring.hidden_states import StateReader, shares_prefix  # noqa: E402
 from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of  # noqa: E402
 from scoring.reward_models import RewardModel, load_reward_model  # noqa: E402
 
@@ -60,7 +60,8 @@ def test_scores_equal_those_one_by_one_for_every_budget_and_order(tmp_path: Path
     """Gemma-2: soft-capped attention, and windows of 8 tokens that reach from an answer into its prompt."""
     folder = make_tiny_armorm(tmp_path, family)
     reward_model = load_reward_model(folder, load_tokenizer(folder), dtype="float32", device="cpu")
-    assert reward_model.shared
+    assert reward_model.reader is not None
+    assert reward_model.reader.spared
     groups = groups_of(GROUPS)
     expected = one_by_one(published_way(folder, reward_model), groups)
     assert max(expected.values()) - min(expected.values()) > 1e-2
@@ -86,15 +87,91 @@ def test_capped_attention_is_really_felt_in_the_gemma_test(tmp_path: Path) -> No
     assert one_by_one(uncapped, groups) != pytest.approx(expected, abs=1e-5)
 
 
-def test_a_recurrent_backbone_gets_padded_batches_instead() -> None:
+@pytest.mark.parametrize("last_is_windowed", [False, True])
+def test_windows_and_caps_hold_in_the_last_layer_too(tmp_path: Path, last_is_windowed: bool) -> None:
+    """The last layer is computed at the places read alone, by code of its own."""
+    kinds = ["full_attention", "sliding_attention"]
+    folder = make_tiny_armorm(
+        tmp_path, "gemma2", attn_logit_softcapping=0.05, layer_types=kinds if last_is_windowed else kinds[::-1]
+    )  # fmt: skip
+    reward_model = load_reward_model(folder, load_tokenizer(folder), dtype="float32", device="cpu")
+    assert reward_model.reader is not None
+    assert reward_model.reader.spared
+    groups = groups_of(GROUPS)
+    expected = one_by_one(published_way(folder, reward_model), groups)
+    assert {s.key: s.score for s in reward_model.score(groups)} == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_last_layer_sees_the_places_read_alone_and_is_itself_again_afterwards(tmp_path: Path) -> None:
+    folder = make_tiny_armorm(tmp_path)
+    reward_model = load_reward_model(folder, load_tokenizer(folder), dtype="float32", device="cpu")
+    decoder = reward_model.model.model
+    seen: list[list[int]] = [[], []]
+    watches = [
+        layer.mlp.gate_proj.register_forward_pre_hook(
+            lambda _module, arguments, index=index: seen[index].append(arguments[0].shape[1])
+        )
+        for index, layer in enumerate(decoder.layers)
+    ]
+    groups = groups_of(GROUPS)
+    assert len(list(reward_model.score(groups))) == 10
+    for watch in watches:
+        watch.remove()
+    assert seen == [[sum(group.num_tokens for group in groups)], [14]]  # 10 ends of answers, 4 gates
+    # A token that the model does not have: an error in the middle of the decoder's call.
+    with pytest.raises(IndexError):
+        list(reward_model.score([PromptGroup(tuple(range(30)), ((10**6,),), ("a",))]))
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in decoder.modules())
+    assert decoder.config._attn_implementation == "sdpa"
+
+
+def moe_decoder() -> Any:
+    """Mixtral: its last layer's experts work on several places at a time, under the usual name."""
+    from transformers import MixtralConfig, MixtralModel
+
+    return MixtralModel(
+        MixtralConfig(
+            vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, num_local_experts=2,
+        )
+    )  # fmt: skip
+
+
+def gpt2_decoder() -> Any:
+    """GPT-2: its layers stand under another name, so that its last one is computed in full."""
+    from transformers import GPT2Config, GPT2Model
+
+    return GPT2Model(GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=64))
+
+
+@pytest.mark.parametrize(("make", "spared"), [(moe_decoder, True), (gpt2_decoder, False)])
+def test_a_decoder_of_another_make_shares_prompts_as_far_as_it_can(make: Any, spared: bool) -> None:
+    torch.manual_seed(0)
+    decoder = make().eval()
+    reader = StateReader(decoder, 2, 0)
+    assert (reader.shared, reader.spared) == (True, spared)
+    groups = groups_of([(12, [5, 9, 1]), (7, [3])], vocabulary=64)
+    states = reader.read(groups)
+    alone = [
+        decoder(input_ids=torch.tensor([[*group.prompt, *answer]])).last_hidden_state[0].detach()
+        for group in groups
+        for answer in group.answers
+    ]
+    assert torch.allclose(states.last, torch.stack([hidden[-1] for hidden in alone]), atol=1e-5)
+    assert torch.allclose(states.gate, torch.stack([alone[0][10], alone[3][5]]), atol=1e-5)
+
+
+@pytest.mark.parametrize("spared", [False, True])
+def test_a_recurrent_backbone_gets_padded_batches_instead(spared: bool) -> None:
     from transformers import MambaConfig, MambaModel
 
     torch.manual_seed(0)
     decoder = MambaModel(MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1)).eval()
-    assert not shares_prefix(decoder)
+    assert not shares_prefix(decoder, spared=spared)
 
 
-def test_attention_sinks_are_noticed_not_left_out() -> None:
+@pytest.mark.parametrize("spared", [False, True])
+def test_attention_sinks_are_noticed_not_left_out(spared: bool) -> None:
     from transformers import GptOssConfig, GptOssModel
 
     torch.manual_seed(0)
@@ -102,7 +179,7 @@ def test_attention_sinks_are_noticed_not_left_out() -> None:
         vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=4,
         num_key_value_heads=2, head_dim=8, num_local_experts=2, num_experts_per_tok=1,
     )  # fmt: skip
-    assert not shares_prefix(GptOssModel(config).eval())
+    assert not shares_prefix(GptOssModel(config).eval(), spared=spared)
 
 
 def test_padded_batches_give_the_same_scores(tmp_path: Path) -> None:
