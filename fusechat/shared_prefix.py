@@ -23,11 +23,12 @@ class Masks:
     """
 
     def __init__(self, layout: Sequence[Span]) -> None:
-        shared = [span for span in layout if len(span.answer_ends) > 1]
         self._longest_first = max(span.answer_ends[0] - span.start for span in layout)
-        self._longest_prompt = max((span.prompt_end - span.start for span in shared), default=0)
+        self._longest_prompt = max(span.prompt_end - span.start for span in layout)
         self._longest_answer = max(
-            (end - start for span in shared for start, end in itertools.pairwise(span.answer_ends)), default=0
+            end - start
+            for span in layout
+            for start, end in itertools.pairwise((span.prompt_end, *span.answer_ends))
         )
         self._made: dict[tuple[bool, int | None], torch.Tensor] = {}
         self._cut: dict[tuple[int, int, int | None], torch.Tensor] = {}
@@ -84,7 +85,8 @@ def shared_prefix_attention(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention function; `layout` and its `masks` are keywords of the decoder's own call.
 
-    query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D).
+    query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D). Where there are more keys than
+    queries, `layout` is that of the keys, and the missing queries are those of its first prompt.
     """
     options: dict[str, Any] = {
         "masks": masks, "scaling": scaling, "window": sliding_window, "softcap": softcap, "dropout": dropout,
@@ -95,7 +97,10 @@ def shared_prefix_attention(
         for span in layout
         for start, end in zip((span.start, *span.answer_ends), span.answer_ends, strict=False)
     ]
-    parts = zip(*(tensor.split(sizes, dim=2) for tensor in (query, key, value)), strict=True)
+    own_sizes = [sizes[0] - (key.shape[2] - query.shape[2]), *sizes[1:]]
+    parts = zip(
+        query.split(own_sizes, dim=2), key.split(sizes, dim=2), value.split(sizes, dim=2), strict=True
+    )
     pieces: list[torch.Tensor] = []
     for span in layout:
         first_query, first_key, first_value = next(parts)  # the prompt and its first answer: one causal piece

@@ -3,7 +3,7 @@
     python scoring/bench_armorm.py --model RUN/models/armorm --answers-per-prompt 20 --dtype float32
 
 Reads an ArmoRM folder; writes nothing, prints a table. Prompts and answers are random tokens of chat-like
-lengths (log-normal around the medians given). `--stream N` instead scores N made-up answers with
+lengths (the quantiles of a log-normal around the medians given). `--stream N` instead scores N made-up answers with
 score_armorm.py in a process of its own and prints its peak memory, which must not grow with N.
 """
 
@@ -20,13 +20,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist, mean
 from typing import TYPE_CHECKING, Any, Literal
 
 from fusechat.chat import load_tokenizer
 from fusechat.command_line import parse_args, run
 from fusechat.errors import BadInput
 from fusechat.model_folder import check_model_folder
-from scoring.prefix_batches import PromptGroup
+from scoring.prefix_batches import DEFAULT_TOKENS_PER_BATCH, PromptGroup
 
 if TYPE_CHECKING:
     from scoring.armorm import ArmoRM
@@ -65,14 +66,14 @@ class Args:
     """Prompts to score."""
     answers_per_prompt: int = 20
     """Answers to each of them."""
-    prompt_tokens: int = 250
-    """Median length of a prompt."""
+    prompt_tokens: int = 1000
+    """Median length of a prompt: that of a chat of several turns."""
     answer_tokens: int = 200
     """Median length of an answer."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Number format of the backbone."""
     tokens_per_batch: list[int] | None = None
-    """Budgets to try (default: 1024 4096 16384)."""
+    """Budgets to try (default: that of score_armorm.py)."""
     stream: int = 0
     """Score this many answers with score_armorm.py instead, and print its peak memory."""
     rounds: int = 2
@@ -85,19 +86,23 @@ def made_up_groups(args: Args, vocabulary: int, longest: int) -> list[PromptGrou
     """Prompts and answers of random plain tokens."""
     generator = random.Random(args.seed)
 
-    def tokens(median: int) -> tuple[int, ...]:
-        length = round(math.exp(generator.gauss(math.log(median), LENGTH_SIGMA)))
-        return tuple(
-            generator.randrange(vocabulary // 2, vocabulary) for _ in range(max(32, min(length, longest)))
-        )
+    def sequences(count: int, median: int) -> list[tuple[int, ...]]:
+        # Evenly spaced quantiles, not draws: two or three draws can miss the median by half of it.
+        quantiles = [NormalDist().inv_cdf((index + 0.5) / count) for index in range(count)]
+        lengths = [round(median * math.exp(LENGTH_SIGMA * quantile)) for quantile in quantiles]
+        generator.shuffle(lengths)
+        return [
+            tuple(generator.choices(range(vocabulary // 2, vocabulary), k=max(32, min(length, longest))))
+            for length in lengths
+        ]
 
     return [
         PromptGroup(
-            tokens(args.prompt_tokens),
-            tuple(tokens(args.answer_tokens) for _ in range(args.answers_per_prompt)),
-            tuple(f"{prompt}.{answer}" for answer in range(args.answers_per_prompt)),
+            prompt,
+            tuple(sequences(args.answers_per_prompt, args.answer_tokens)),
+            tuple(f"{number}.{answer}" for answer in range(args.answers_per_prompt)),
         )
-        for prompt in range(args.num_prompts)
+        for number, prompt in enumerate(sequences(args.num_prompts, args.prompt_tokens))
     ]
 
 
@@ -154,13 +159,14 @@ def compare(args: Args) -> None:
     alone_tokens = sum(len(group.prompt) + len(answer) for group in groups for answer in group.answers)
     shared_tokens = sum(group.num_tokens for group in groups)
     print(
-        f"{answers} answers to {len(groups)} prompts, {args.dtype} on {device}, {torch.get_num_threads()} threads: "
-        f"{alone_tokens} tokens one at a time, {shared_tokens} with shared prompts",
+        f"{len(groups)} prompts of {mean(len(group.prompt) for group in groups):.0f} tokens, {answers} answers of "
+        f"{mean(len(answer) for group in groups for answer in group.answers):.0f}: {alone_tokens} tokens one at a time, "
+        f"{shared_tokens} with shared prompts; {args.dtype} on {device}, {torch.get_num_threads()} threads",
         flush=True,
     )
     alone = "one at a time"
     ways: dict[str, Way] = {alone: lambda: one_at_a_time(published, groups)}
-    for budget in args.tokens_per_batch or [1024, 4096, 16384]:
+    for budget in args.tokens_per_batch or [DEFAULT_TOKENS_PER_BATCH[device]]:
         ways[f"shared, {budget} tokens a batch"] = functools.partial(shared, reward_model, groups, budget)
     results = timed_in_turns(ways, args.rounds)
     expected, alone_s = results[alone]

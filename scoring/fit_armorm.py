@@ -69,7 +69,7 @@ class Args(StepArgs):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Number format of the backbone, here and in the checkpoint; the heads are always float32."""
     tokens_per_batch: int | None = None
-    """Tokens in one forward pass (default: 8192 on CPU, 16384 on a GPU)."""
+    """Tokens in one forward pass (default: 2048 on CPU, 16384 on a GPU)."""
     held_out: float = 0.2
     """Share of prompts that nothing is fitted on, for the report."""
     validation: float = 0.16

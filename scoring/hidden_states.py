@@ -11,10 +11,9 @@ from typing import Any
 import torch
 
 from fusechat.shared_prefix import Masks
-from fusechat.shared_prefix import register_attention as register_shared_prefix
 from scoring.last_layer import last_layer_only_at
-from scoring.last_layer import register_attention as register_places_read
-from scoring.prefix_batches import PromptGroup, Row, plan_padded, plan_rows, row_of
+from scoring.prefix_batches import PromptGroup, Row, plan_padded, plan_rows, rows_of
+from scoring.row_attention import KeptPrompt, places_read, register_attention
 
 # Hidden states of a bf16 model differ by its own rounding; a wrong mask changes them completely.
 PROBE_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}
@@ -49,35 +48,51 @@ class StateReader:
     def read(self, batch: Sequence[PromptGroup]) -> HiddenStates:
         """The states of one batch, answers in its order."""
         if self.shared:
-            return read_row(self.decoder, row_of(batch), self.gate_offset, spared=self.spared)
+            return read_rows(self.decoder, batch, self.gate_offset, spared=self.spared)
         return read_padded(self.decoder, batch, self.gate_offset, self.pad_id)
 
 
-def read_row(decoder: Any, row: Row, gate_offset: int, *, spared: bool) -> HiddenStates:
-    """One forward pass over a row.
+def read_rows(decoder: Any, batch: Sequence[PromptGroup], gate_offset: int, *, spared: bool) -> HiddenStates:
+    """One forward pass over the row of a batch, or one for each part of its only group.
 
     gate_offset: how many tokens before the prompt's end (generation prompt included) the gate reads.
     spared: the last layer is computed at the places read alone.
     """
+    rows = rows_of(batch)
+    kept_prompt = KeptPrompt(len(batch[0].prompt)) if len(rows) > 1 else None
+    states = [_read_row(decoder, row, gate_offset, kept_prompt, spared=spared) for row in rows]
+    owners = [index for index, group in enumerate(batch) for _ in group.answers]
+    gate = torch.cat([gate for _, gate in states])
+    if len(rows) > 1:
+        gate = gate.expand(len(batch), -1)  # the parts have one prompt
+    return HiddenStates(
+        torch.cat([last for last, _ in states]), gate, torch.tensor(owners, device=decoder.device)
+    )
+
+
+def _read_row(
+    decoder: Any, row: Row, gate_offset: int, kept_prompt: KeptPrompt | None, *, spared: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """States at the answers' ends and at the gates: (N, d) and (G, d), or (0, d) where the prompt is a kept one."""
     device = decoder.device
-    ends = [end - 1 for span in row.layout for end in span.answer_ends]
-    gates = [span.prompt_end - gate_offset for span in row.layout]
-    owners = [index for index, span in enumerate(row.layout) for _ in span.answer_ends]
-    arguments: dict[str, Any] = {"layout": row.layout, "masks": Masks(row.layout)}
-    with torch.inference_mode(), ExitStack() as stack:
+    gates = [] if row.kept else [span.prompt_end - gate_offset for span in row.layout]
+    places = [place - row.kept for place, _ in places_read(row.layout, gates)]
+    with torch.inference_mode(), _attention(decoder), ExitStack() as stack:
         if spared:
-            arguments |= {"gates": gates, "last_layer": len(decoder.layers) - 1}
-            stack.enter_context(last_layer_only_at(decoder, sorted({*gates, *ends})))
-        attention = register_places_read() if spared else register_shared_prefix()
-        stack.enter_context(_attention(decoder, attention))
+            stack.enter_context(last_layer_only_at(decoder, sorted(set(places))))
         hidden = decoder(
             input_ids=torch.tensor([row.tokens], device=device),
             position_ids=torch.tensor([row.positions], device=device),
             attention_mask=None,
             use_cache=False,
-            **arguments,
+            layout=row.layout,
+            masks=Masks(row.layout),
+            kept_prompt=kept_prompt,
+            gates=gates,
+            spared_layer=len(decoder.layers) - 1 if spared else None,
         ).last_hidden_state[0]  # (T, d)
-    return HiddenStates(hidden[ends].float(), hidden[gates].float(), torch.tensor(owners, device=device))
+    read = hidden[places].float()
+    return read[len(gates) :], read[: len(gates)]
 
 
 def read_padded(decoder: Any, singles: Sequence[PromptGroup], gate_offset: int, pad_id: int) -> HiddenStates:
@@ -111,20 +126,25 @@ def shares_prefix(decoder: Any, *, spared: bool) -> bool:
     """
     vocabulary = int(decoder.get_input_embeddings().weight.shape[0])
     window = getattr(decoder.config, "sliding_window", None)
-    # Long enough to reach past a short window, and two prompts, so that every boundary is crossed.
+    # Long enough to reach past a short window, and several prompts, so that every boundary is crossed.
     length = 12 if not isinstance(window, int) or window > 64 else window + 12
 
     def made_up(count: int, salt: int) -> tuple[int, ...]:
         return tuple((salt + 7 * place) % vocabulary for place in range(count))
 
     groups = [
+        PromptGroup(made_up(6, 5), (made_up(4, 14), made_up(7, 15)), ("a", "b")),
+        PromptGroup(made_up(5, 6), (made_up(3, 16),), ("c",)),
+        # Too long for a row with the others, or by itself: in two parts.
         PromptGroup(
-            made_up(length, 3), (made_up(5, 11), made_up(length, 12), made_up(3, 13)), ("a", "b", "c")
+            made_up(length, 3), (made_up(5, 11), made_up(length, 12), made_up(3, 13)), ("d", "e", "f")
         ),
-        PromptGroup(made_up(6, 5), (made_up(4, 14), made_up(7, 15)), ("d", "e")),
     ]
     try:
-        shared = read_row(decoder, row_of(groups), 2, spared=spared)
+        read = [
+            read_rows(decoder, batch, 2, spared=spared)
+            for batch in plan_rows(groups, groups[2].num_tokens - 1)
+        ]
     except (TypeError, ValueError, AttributeError, RuntimeError, KeyError):
         return False
     alone = [
@@ -132,21 +152,28 @@ def shares_prefix(decoder: Any, *, spared: bool) -> bool:
         for group in groups
         for answer in group.answers
     ]
-    expected = torch.cat([*(states.last for states in alone), *(states.gate for states in alone)])
-    given = torch.cat([shared.last, shared.gate[shared.group_of_answer]])
+    expected = torch.cat([state for states in alone for state in (states.last, states.gate)])
+    given = torch.stack(
+        [
+            state
+            for states in read
+            for last, owner in zip(states.last, states.group_of_answer, strict=True)
+            for state in (last, states.gate[owner])
+        ]
+    )
     difference = (given - expected).norm(dim=1) / expected.norm(dim=1).clamp_min(1e-6)
     return bool(difference.max() < PROBE_TOLERANCE.get(decoder.dtype, 1e-3))
 
 
 class _attention:
-    """Switches a decoder to another attention for the length of a block."""
+    """Switches a decoder to our attention for the length of a block."""
 
-    def __init__(self, decoder: Any, name: str) -> None:
-        self._decoder, self._name = decoder, name
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
         self._before = decoder.config._attn_implementation
 
     def __enter__(self) -> None:
-        self._decoder.config._attn_implementation = self._name
+        self._decoder.config._attn_implementation = register_attention()
 
     def __exit__(self, *_: object) -> None:
         self._decoder.config._attn_implementation = self._before

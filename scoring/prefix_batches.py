@@ -1,7 +1,8 @@
 """Which answers go through the model together. Pure functions on token ids.
 
 Answers to one prompt stand behind one copy of it; several prompts with their answers fill one row (see
-`fusechat/row_layout.py`). Models that cannot work so get padded batches of answers of like length instead.
+`fusechat/row_layout.py`). Answers too many for one row follow in further rows, for which the prompt's keys and values are
+kept. Models that cannot work so get padded batches of answers of like length instead.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from fusechat.row_layout import Span, lay_out
 
 TokenIds = tuple[int, ...]
-# By kind of device: a group of some twenty answers whole, so that its prompt is not repeated.
-DEFAULT_TOKENS_PER_BATCH = {"cpu": 8192, "cuda": 16384}
+# By kind of device: on a CPU, what its caches hold; on a GPU, a group of some twenty answers in one piece.
+DEFAULT_TOKENS_PER_BATCH = {"cpu": 2048, "cuda": 16384}
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,12 @@ class PromptGroup:
     prompt: TokenIds
     answers: tuple[TokenIds, ...]  # each ends with the end-of-turn token
     keys: tuple[str, ...]
+    continued: bool = False  # the prompt was computed with the part of the group before this one
 
     @property
     def num_tokens(self) -> int:
         """Tokens that this group takes in a row."""
-        return len(self.prompt) + sum(map(len, self.answers))
+        return sum(map(len, self.answers)) + (0 if self.continued else len(self.prompt))
 
 
 @dataclass(frozen=True)
@@ -34,42 +36,39 @@ class Row:
 
     tokens: list[int]
     positions: list[int]
-    layout: tuple[Span, ...]
-    groups: tuple[PromptGroup, ...]
-
-    @property
-    def keys(self) -> list[str]:
-        """The answers' keys in the order of the row."""
-        return [key for group in self.groups for key in group.keys]
+    layout: tuple[Span, ...]  # with the prompt in front even where it is kept
+    kept: int = 0  # tokens of a prompt in front, kept from an earlier pass: in the layout, not in `tokens`
 
 
 def plan_rows(groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:
-    """Fills rows of up to `tokens_per_batch` tokens, in order.
+    """Fills batches with groups, in order: one row of up to `tokens_per_batch` tokens each.
 
-    A group too large for one row is split, its prompt repeated. Only a single answer that is too long by
-    itself makes a row longer than the budget; the maximum length bounds that.
+    A group too large for one row is a batch by itself: parts that take a row each, all but the first `continued`.
+    Only a single answer that is too long by itself, with the prompt if it comes first, makes a row longer than the
+    budget; the maximum length bounds that.
     """
-    rows: list[list[PromptGroup]] = []
+    batches: list[list[PromptGroup]] = []
     room = 0
     for group in groups:
-        for part in _split(group, tokens_per_batch):
-            if not rows or part.num_tokens > room:
-                rows.append([])
-                room = tokens_per_batch
-            rows[-1].append(part)
-            room -= part.num_tokens
-    return rows
+        if group.num_tokens > tokens_per_batch:
+            batches.append(_split(group, tokens_per_batch))
+            room = 0
+            continue
+        if group.num_tokens > room:
+            batches.append([])
+            room = tokens_per_batch
+        batches[-1].append(group)
+        room -= group.num_tokens
+    return batches
 
 
 def _split(group: PromptGroup, tokens_per_batch: int) -> list[PromptGroup]:
-    if group.num_tokens <= tokens_per_batch:
-        return [group]
     parts: list[list[int]] = [[]]
     room = tokens_per_batch - len(group.prompt)
     for index, answer in enumerate(group.answers):
         if parts[-1] and len(answer) > room:
             parts.append([])
-            room = tokens_per_batch - len(group.prompt)
+            room = tokens_per_batch
         parts[-1].append(index)
         room -= len(answer)
     return [
@@ -77,14 +76,21 @@ def _split(group: PromptGroup, tokens_per_batch: int) -> list[PromptGroup]:
             group.prompt,
             tuple(group.answers[index] for index in part),
             tuple(group.keys[index] for index in part),
+            continued=number > 0,
         )
-        for part in parts
+        for number, part in enumerate(parts)
     ]
 
 
-def row_of(groups: Sequence[PromptGroup]) -> Row:
-    """Writes groups one behind the other into one row."""
-    return Row(*lay_out((group.prompt, group.answers) for group in groups), tuple(groups))
+def rows_of(batch: Sequence[PromptGroup]) -> list[Row]:
+    """The rows of a batch of `plan_rows`: its groups one behind the other, or one row for each part of a group."""
+    in_parts = any(group.continued for group in batch)
+    rows = []
+    for groups in [[part] for part in batch] if in_parts else [batch]:
+        tokens, positions, layout = lay_out((group.prompt, group.answers) for group in groups)
+        kept = len(groups[0].prompt) if groups[0].continued else 0
+        rows.append(Row(tokens[kept:], positions[kept:], layout, kept))
+    return rows
 
 
 def plan_padded(groups: Sequence[PromptGroup], tokens_per_batch: int) -> list[list[PromptGroup]]:

@@ -53,7 +53,7 @@ class Args(StepArgs, ShardArgs):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Number format of the backbone; the heads are always float32. Never mix the scores of two formats."""
     tokens_per_batch: int | None = None
-    """Tokens in one forward pass (default: 8192 on CPU, 16384 on a GPU); bounds the memory."""
+    """Tokens in one forward pass (default: 2048 on CPU, 16384 on a GPU); bounds the memory."""
 
 
 def check_args(args: Args) -> None:

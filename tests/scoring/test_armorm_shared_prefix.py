@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from fusechat.chat import load_tokenizer  # noqa: E402
 from scoring.armorm import load_armorm  # noqa: E402
 from scoring.hidden_states import StateReader, shares_prefix  # noqa: E402
-from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, row_of  # noqa: E402
+from scoring.prefix_batches import PromptGroup, plan_padded, plan_rows, rows_of  # noqa: E402
 from scoring.reward_models import RewardModel, load_reward_model  # noqa: E402
 
 
@@ -198,7 +198,7 @@ def test_padded_batches_give_the_same_scores(tmp_path: Path) -> None:
 
 def test_row_of_the_docstring() -> None:
     """Prompt of 3 with answers of 3 and 2; prompt of 2 with answers of 3 and 2: positions as drawn there."""
-    row = row_of(
+    (row,) = rows_of(
         [
             PromptGroup((1, 1, 1), ((2, 2, 2), (3, 3)), ("a", "b")),
             PromptGroup((4, 4), ((5, 5, 5), (6, 6)), ("c", "d")),
@@ -210,7 +210,17 @@ def test_row_of_the_docstring() -> None:
         (0, 3, (6, 8)),
         (8, 10, (13, 15)),
     ]
-    assert row.keys == ["a", "b", "c", "d"]
+
+
+def test_a_group_too_large_for_a_row_goes_on_behind_its_kept_prompt() -> None:
+    group = PromptGroup((1, 1, 1), ((2, 2, 2), (3, 3), (4, 4, 4), (5,)), ("a", "b", "c", "d"))
+    (batch,) = plan_rows([group], 6)
+    assert [(part.keys, part.continued) for part in batch] == [(("a",), False), (("b", "c", "d"), True)]
+    first, second = rows_of(batch)
+    assert (first.tokens, first.kept) == ([1, 1, 1, 2, 2, 2], 0)
+    assert (second.tokens, second.kept) == ([3, 3, 4, 4, 4, 5], 3)
+    assert second.positions == [3, 4, 3, 4, 5, 3]
+    assert second.layout == ((0, 3, (5, 8, 9)),)
 
 
 LENGTHS = st.lists(
@@ -233,10 +243,11 @@ def test_every_answer_is_in_one_row_behind_its_own_prompt_and_rows_keep_to_the_b
         ]
         wanted = [(k, g.prompt, a) for g in groups for k, a in zip(g.keys, g.answers, strict=True)]
         assert sorted(got) == sorted(wanted)
-        for row in planned:
-            padded = len(row) * max(part.num_tokens for part in row)
-            size = sum(part.num_tokens for part in row) if plan is plan_rows else padded
-            assert size <= budget or sum(len(part.keys) for part in row) == 1
+    for batch in plan_rows(groups, budget):
+        for row in rows_of(batch):
+            assert len(row.tokens) <= budget or [len(span.answer_ends) for span in row.layout] == [1]
+    for batch in plan_padded(groups, budget):
+        assert len(batch) * max(part.num_tokens for part in batch) <= budget or len(batch) == 1
 
 
 def test_padded_batches_hold_answers_of_like_length() -> None:
