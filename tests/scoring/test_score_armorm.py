@@ -102,7 +102,7 @@ def test_every_answer_is_scored_once_in_input_order(
     assert all(isinstance(row["rm_score"], float) and len(row["rewards"]) == 3 for row in rows)
     settings = json.loads((tmp_path / "rm_scores.jsonl.run.json").read_text())["settings"]
     assert settings["dtype"] == "float32"
-    assert settings["tokens_per_batch"] == 8192
+    assert settings["tokens_per_batch"] == 2048
     assert settings["model"].startswith("sha256:")
 
 
