@@ -137,6 +137,24 @@ def test_fitting_again_says_complete_and_other_gate_settings_reuse_the_features(
         fit(monkeypatch, *arguments, "--max-length", 300)
 
 
+def test_heads_do_not_depend_on_the_budget_of_a_pass(
+    tmp_path: Path, backbone: Path, write_jsonl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 60 tokens the answers to a prompt take several passes, the later ones behind its kept keys and values."""
+    from safetensors.torch import load_file
+
+    rated, pairs = demo_rows()
+    files = write_jsonl("rated.jsonl", rated), write_jsonl("pairs.jsonl", pairs)
+    heads, gates = [], []
+    for budget in (4096, 60):
+        output = tmp_path / str(budget)
+        fit(monkeypatch, *arguments_for(backbone, *files, output), "--tokens-per-batch", budget)
+        heads.append(load_file(output / "model.safetensors")["regression_layer.weight"])
+        gates.append(len(load_file(output / "features" / "chunk-00000.safetensors")["gate"]))
+    assert gates[0] == 20 < gates[1]  # prompts, parts of their groups
+    assert torch.allclose(heads[0], heads[1], atol=1e-4)
+
+
 def switched_fit(
     monkeypatch: pytest.MonkeyPatch, arguments: list[object], *switches: object
 ) -> tuple[dict[str, Any], Any]:
