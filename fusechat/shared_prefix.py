@@ -76,21 +76,13 @@ def shared_prefix_attention(
     attention_mask: torch.Tensor | None,
     *,
     layout: Sequence[Span],
-    masks: Masks,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    dropout: float = 0.0,
-    **_more: Any,
+    **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention function; `layout` and its `masks` are keywords of the decoder's own call.
 
     query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D). Where there are more keys than
     queries, `layout` is that of the keys, and the missing queries are those of its first prompt.
     """
-    options: dict[str, Any] = {
-        "masks": masks, "scaling": scaling, "window": sliding_window, "softcap": softcap, "dropout": dropout,
-    }  # fmt: skip
     # Split, not sliced: the backward pass of a slice fills a tensor of the whole row with zeros, once per slice.
     sizes = [
         end - start
@@ -120,14 +112,19 @@ def attend(
     value: torch.Tensor,
     *,
     masks: Masks,
-    scaling: float | None,
-    window: int | None,
-    softcap: float | None,
-    dropout: float,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    dropout: float = 0.0,
+    **_more: Any,
 ) -> torch.Tensor:
-    """Causal attention of a sequence's last queries: query i stands at place (keys - queries + i)."""
+    """Causal attention of a sequence's last queries: query i stands at place (keys - queries + i).
+
+    Keywords as transformers gives them to an attention function, whatever else it gives, and the row's `masks`.
+    """
     num_queries, num_keys = query.shape[2], key.shape[2]
     groups = query.shape[1] // key.shape[1]
+    window = sliding_window
     if window is not None and num_queries == 1:
         key, value = key[:, :, -window:], value[:, :, -window:]  # all that the last place sees
         window = None

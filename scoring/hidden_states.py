@@ -75,11 +75,12 @@ def _read_row(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """States at the answers' ends and at the gates: (N, d) and (G, d), or (0, d) where the prompt is a kept one."""
     device = decoder.device
-    gates = [] if row.kept else [span.prompt_end - gate_offset for span in row.layout]
-    places = [place - row.kept for place, _ in places_read(row.layout, gates)]
+    places = list(places_read(row.layout, None if row.kept else gate_offset))
+    num_gates = 0 if row.kept else len(row.layout)
+    in_row = [place - row.kept for place, _ in places]
     with torch.inference_mode(), _attention(decoder), ExitStack() as stack:
         if spared:
-            stack.enter_context(last_layer_only_at(decoder, sorted(set(places))))
+            stack.enter_context(last_layer_only_at(decoder, in_row))
         hidden = decoder(
             input_ids=torch.tensor([row.tokens], device=device),
             position_ids=torch.tensor([row.positions], device=device),
@@ -88,11 +89,11 @@ def _read_row(
             layout=row.layout,
             masks=Masks(row.layout),
             kept_prompt=kept_prompt,
-            gates=gates,
+            places=places,
             spared_layer=len(decoder.layers) - 1 if spared else None,
         ).last_hidden_state[0]  # (T, d)
-    read = hidden[places].float()
-    return read[len(gates) :], read[: len(gates)]
+    read = hidden[in_row].float()
+    return read[num_gates:], read[:num_gates]
 
 
 def read_padded(decoder: Any, singles: Sequence[PromptGroup], gate_offset: int, pad_id: int) -> HiddenStates:
@@ -152,14 +153,9 @@ def shares_prefix(decoder: Any, *, spared: bool) -> bool:
         for group in groups
         for answer in group.answers
     ]
-    expected = torch.cat([state for states in alone for state in (states.last, states.gate)])
-    given = torch.stack(
-        [
-            state
-            for states in read
-            for last, owner in zip(states.last, states.group_of_answer, strict=True)
-            for state in (last, states.gate[owner])
-        ]
+    expected = torch.cat([*(states.last for states in alone), *(states.gate for states in alone)])
+    given = torch.cat(
+        [*(states.last for states in read), *(states.gate[states.group_of_answer] for states in read)]
     )
     difference = (given - expected).norm(dim=1) / expected.norm(dim=1).clamp_min(1e-6)
     return bool(difference.max() < PROBE_TOLERANCE.get(decoder.dtype, 1e-3))

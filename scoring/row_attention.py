@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from fusechat.row_layout import Span
-from fusechat.shared_prefix import Masks, attend, shared_prefix_attention
+from fusechat.shared_prefix import attend, shared_prefix_attention
 
 ATTENTION_NAME = "fusechat_scoring_row"  # under which transformers knows our function
 
@@ -50,47 +50,44 @@ def row_attention(
     attention_mask: torch.Tensor | None,
     *,
     layout: Sequence[Span],
-    masks: Masks,
     kept_prompt: KeptPrompt | None,
-    gates: Sequence[int],
+    places: Sequence[tuple[int, list[slice]]],
     spared_layer: int | None,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    **more: Any,
+    **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention function; `layout` to `spared_layer` are keywords of the decoder's own call.
 
-    layout: of all keys, those of a kept prompt in front. gates: the gates' places among them. spared_layer: the layer
-    that answers at the gates and the answers' ends alone, with zero elsewhere.
+    layout: of all keys, those of a kept prompt in front. places: what `places_read` says of it. spared_layer: the layer
+    that answers at these places alone, with zero elsewhere. options: those of `attend`.
     query (1, heads, T, D), key and value (1, key heads, T, D) -> (1, T, heads, D).
     """
     layer: Any = getattr(module, "layer_idx", None)
     if kept_prompt is not None:
         key, value = kept_prompt.in_front(layer, key, value)
     if spared_layer is None or layer != spared_layer:
-        return shared_prefix_attention(
-            module, query, key, value, attention_mask, layout=layout, masks=masks, scaling=scaling,
-            sliding_window=sliding_window, softcap=softcap, **more,
-        )  # fmt: skip
+        return shared_prefix_attention(module, query, key, value, attention_mask, layout=layout, **options)
     ahead = key.shape[2] - query.shape[2]
     output = torch.zeros_like(query).transpose(1, 2)
-    for place, seen in places_read(layout, gates):
+    for place, seen in places:
         own = slice(place - ahead, place - ahead + 1)
         output[:, own] = attend(
             query[:, :, own],
             torch.cat([key[:, :, part] for part in seen], dim=2),
             torch.cat([value[:, :, part] for part in seen], dim=2),
-            masks=masks, scaling=scaling, window=sliding_window, softcap=softcap, dropout=0.0,
-        ).transpose(1, 2)  # fmt: skip
+            **options,
+        ).transpose(1, 2)
     return output, None
 
 
-def places_read(layout: Sequence[Span], gates: Sequence[int]) -> Iterator[tuple[int, list[slice]]]:
-    """The places that the heads read, and which keys each of them sees: gates, then each prompt's answers' ends."""
-    for gate in gates:
-        span = next(span for span in layout if span.start <= gate < span.prompt_end)
-        yield gate, [slice(span.start, gate + 1)]
+def places_read(layout: Sequence[Span], gate_offset: int | None) -> Iterator[tuple[int, list[slice]]]:
+    """The places that the heads read, and which keys each of them sees: each prompt's gate, then each answer's end.
+
+    gate_offset: how many tokens before the prompt's end the gate reads; None leaves the gates out.
+    """
+    if gate_offset is not None:
+        for span in layout:
+            gate = span.prompt_end - gate_offset
+            yield gate, [slice(span.start, gate + 1)]
     for span in layout:
         for start, end in itertools.pairwise((span.prompt_end, *span.answer_ends)):
             yield end - 1, [slice(span.start, span.prompt_end), slice(start, end)]

@@ -135,5 +135,4 @@ def make_tiny_armorm(folder: Path, family: Family = "llama", *, seed: int = 0, *
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     make_tiny_armorm(Path(sys.argv[1]), max_position_embeddings=8192)
